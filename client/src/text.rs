@@ -30,6 +30,25 @@ pub(crate) fn files(count: u64) -> String {
     }
 }
 
+/// A number of directories, in words.
+#[must_use]
+pub(crate) fn directories(count: u64) -> String {
+    match count {
+        1 => "1 directory".to_owned(),
+        count => format!("{} directories", grouped(count)),
+    }
+}
+
+/// A number with a comma after each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<&str> = groups
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join(",")
+}
+
 /// A path with unprintable characters escaped.
 #[must_use]
 pub(crate) fn shown(path: &Path) -> Name {
@@ -40,6 +59,18 @@ pub(crate) fn shown(path: &Path) -> Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
 
     #[test]
     fn sizes_are_short() {

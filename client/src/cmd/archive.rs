@@ -5,23 +5,31 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::message::{Compression, Layout, Request};
+use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
-use super::context::{Context, Done, Failure};
+use super::context::{Context, Done, Failure, below};
 use super::overwrite::Overwriting;
+use super::search::{Kind, nothing_found};
 use crate::command_line::archive_names::{Format, OURS, name};
-use crate::command_line::command::Archive;
+use crate::command_line::command::{Archive, Search};
 use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::console::Stdout;
+use crate::session::remote_path;
 use crate::text::shown;
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
     pub(crate) async fn archive(&mut self, word: &str, archive: Archive) -> Done {
         let output = archive.save.output.clone().or_else(|| self.output.clone());
+        let Some(query) = self.query_of(&archive.search, output.as_deref()).await? else {
+            return Ok(Exit::NothingFound);
+        };
         if let (None, None, Some(output)) = (archive.format, &archive.extract, &output) {
-            self.check_name(&archive, output)?;
+            self.check_name(&query, output)?;
         }
         self.warn_of_name(&archive, output.as_deref());
         let has_place = output.is_some() || archive.extract.is_some();
@@ -38,11 +46,8 @@ impl Context {
             }
         };
         let stdout = destination.stdout();
-        let mut query = archive.query;
-        let typed = query.clone();
-        query.below = self.below(archive.below.as_deref());
         let request = Request::Archive {
-            query,
+            query: query.clone(),
             compression,
             level,
             names: archive.names,
@@ -65,18 +70,8 @@ impl Context {
                 self.console.unpacked(word, &answer, saved)
             }
             (Answer::Archive(None), _) => {
-                let lacking = std::mem::take(&mut self.session.lacking);
-                let told = self.console.nothing_archived(word, &lacking, stdout);
-                if let Some(name) = archive_named(&typed).filter(|_| !has_place) {
-                    let name = pasteable(name);
-                    let meant = format!("did you mean -o {name}?");
-                    self.console.notice_line(&meant);
-                } else if let Some(directory) = self.directory_named(&typed).await {
-                    self.console.notice_line(&format!(
-                        "{directory} is a directory: archive --below {directory} takes what is in it"
-                    ));
-                }
-                told
+                self.tell_nothing_archived(word, &query, has_place, stdout)
+                    .await
             }
             _ => self.console.answer(word, &answer, stdout),
         }
@@ -84,20 +79,78 @@ impl Context {
         Ok(answer.exit())
     }
 
+    /// Says that there is nothing to archive, and what may have been meant.
+    async fn tell_nothing_archived(
+        &mut self,
+        word: &str,
+        query: &Query,
+        has_place: bool,
+        stdout: Stdout,
+    ) -> Result<(), Error> {
+        let lacking = std::mem::take(&mut self.session.lacking);
+        let start = query.below.as_ref().map_or(&b""[..], Name::as_bytes);
+        let said = nothing_found(query, start);
+        self.console
+            .nothing_archived(word, &said, &lacking, stdout)?;
+        if let Some(name) = archive_named(query).filter(|_| !has_place) {
+            let name = pasteable(name);
+            self.console
+                .notice_line(&format!("did you mean -o {name}?"));
+        } else if let Some(directory) = self.directory_named(query).await {
+            self.console.notice_line(&format!(
+                "{directory} is a directory: archive {directory} takes what is in it"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Which files a search means, and below which directory. `None` if that has been reported as missing.
+    async fn query_of(
+        &mut self,
+        search: &Search,
+        output: Option<&Path>,
+    ) -> Result<Option<Query>, Failure> {
+        let stdout = output.map_or(Stdout::Free, |output| self.stdout_beside(output));
+        let begun = self.begin(search.clone(), stdout).await?;
+        let mut query = begun.query;
+        let refused = |said: String| {
+            let error = Error::Usage(said);
+            Failure { error, stdout }
+        };
+        match (&begun.starts[..], begun.place) {
+            ([], _) => return Ok(None),
+            ([start], Some(name)) if start.kind == Kind::File => {
+                query.name = Some(Name(name));
+                query.below = below(&self.at.remote);
+            }
+            ([start], _) if start.kind == Kind::File => {
+                let path = remote_path::from_root(&start.path);
+                let typed = pasteable(path.as_bytes());
+                return Err(refused(format!(
+                    "{path} is a file: get {typed} downloads it"
+                )));
+            }
+            ([start], _) => query.below = below(&start.path),
+            (several, _) => {
+                let count = several.len();
+                return Err(refused(format!(
+                    "archive takes one directory, not {count}: use conditions, or get -r"
+                )));
+            }
+        }
+        Ok(Some(query))
+    }
+
     /// Refuses a name that says a format which is not made.
-    fn check_name(&self, archive: &Archive, output: &Path) -> Result<(), Error> {
+    fn check_name(&self, query: &Query, output: &Path) -> Result<(), Error> {
         let Format::Other(format) = Format::of_name(output) else {
             return Ok(());
         };
         let name = shown(output);
         let by_http = match format {
             "zip" => {
-                let query = Query {
-                    below: self.below(archive.below.as_deref()),
-                    ..archive.query.clone()
-                };
                 let file = pasteable(output.as_os_str().as_bytes());
-                let curl = self.curl_of_zip(&query, &file);
+                let curl = self.curl_of_zip(query, &file);
                 format!("; the server makes a zip by HTTP: {curl}")
             }
             _ => String::new(),
@@ -156,10 +209,10 @@ fn level(level: Option<u8>, compression: Compression) -> Result<Option<u8>, Erro
         Some(levels) => {
             let (least, most) = levels.into_inner();
             Err(Error::Usage(format!(
-                "Level {level} is out of range for this format: {least} to {most}"
+                "level {level} is out of range for this format: {least} to {most}"
             )))
         }
-        None => Err(Error::Usage("An uncompressed tar has no level".to_owned())),
+        None => Err(Error::Usage("an uncompressed tar has no level".to_owned())),
     }
 }
 

@@ -77,17 +77,11 @@ impl Context {
         remote_path::resolve(&self.at.remote, typed)
     }
 
-    /// The directory that a query searches: the one typed, else the working directory; `None` for the root.
-    pub(super) fn below(&self, typed: Option<&[u8]>) -> Option<Name> {
-        let path = self.remote_path(typed.unwrap_or_default());
-        (!path.is_empty()).then_some(Name(path))
-    }
-
     /// The request for all files below a directory of the server, sorted by path.
     pub(super) fn all_below(path: &[u8]) -> Request {
         Request::Find {
             query: Query {
-                below: (!path.is_empty()).then(|| Name::from(path)),
+                below: below(path),
                 ..Query::default()
             },
             limit: u64::MAX,
@@ -123,34 +117,11 @@ impl Context {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// The entries that a typed pattern matches; `None` if it is not a pattern. A file whose name looks like a pattern
-    /// takes precedence. Hidden names match if `hidden` is set or the directory itself is hidden.
-    pub(super) async fn matching(
-        &mut self,
-        typed: &[u8],
-        hidden: bool,
-    ) -> Result<Option<Vec<FileEntry>>, Error> {
-        let Some((directory, glob)) = remote_path::pattern(typed) else {
-            return Ok(None);
-        };
-        let path = self.remote_path(typed);
-        if self.entry(&path).await?.is_some() {
-            return Ok(None);
-        }
-        let directory = self.remote_path(directory);
-        let request = Request::List {
-            hidden: hidden || is_hidden(&directory),
-            path: Name::from(directory.as_slice()),
-            glob: Some(glob.to_owned()),
-            itself: false,
-            limit: None,
-        };
-        match self.entries(&request).await {
-            Err(error) if is_missing(&error) => Err(missing(&directory)),
-            entries => entries.map(Some),
-        }
-    }
+/// The directory of a query that searches below a path; `None` for the root.
+pub(super) fn below(path: &[u8]) -> Option<Name> {
+    (!path.is_empty()).then(|| Name::from(path))
 }
 
 /// Whether any component of the path begins with a dot.

@@ -17,11 +17,11 @@ impl Context {
             match typed.as_deref() {
                 None | Some(b"~") => Vec::new(),
                 Some(b"-") => self.at.remote_before.clone().ok_or_else(|| {
-                    Error::Usage("There is no directory to go back to".to_owned())
+                    Error::Usage("there is no directory to go back to".to_owned())
                 })?,
                 // The root is where one is at home on the server.
                 Some([b'~', rest @ ..]) if rest.starts_with(b"/") => self.remote_path(rest),
-                Some(typed) => self.remote_path(typed),
+                Some(typed) => self.single(typed).await?,
             };
         match self.entry(&path).await? {
             Some(entry) if is_directory(&entry) => {

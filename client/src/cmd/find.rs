@@ -1,66 +1,121 @@
 //! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
-use netsocket_protocol::name::Name;
-use netsocket_protocol::query::{Query, Sort};
-use netsocket_protocol::text::NO_FILE_FOUND;
+use netsocket_protocol::query::Query;
 
-use super::context::{Context, Done, is_hidden};
+use super::context::{Context, Done, below};
+use super::search::{Begun, Kind, Start, nothing_found, request_for_file};
 use crate::command_line::command::{Find, ListFormat};
 use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
+use crate::output::console::Stdout;
 use crate::output::entries::Entry;
 use crate::session::remote_path;
 
 impl Context {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
-        let mut query = find.query;
-        let hint = part_of_a_name(&query);
-        let typed = query.clone();
-        query.below = self.below(find.below.as_deref());
-        let request = Request::Find {
+        let Begun {
             query,
-            limit: find.limit.unwrap_or(u64::MAX),
-            sort: find.sort,
-            reverse: find.reverse,
-        };
-        let mut searched = self.search(word, &request, None, find.format).await;
-        // A list that lacks something is that of a directory, and what it lacks is told below.
-        if let (Some(start), Ok(false) | Err(Error::Server(_))) = (&find.below, &searched)
-            && self.session.lacking.is_empty()
-            && let Some((path, request)) = self.itself(start, &typed).await
-        {
-            searched = self.search(word, &request, Some(&path), find.format).await;
-        }
-        let found = searched?;
-        self.tell_lacking(word)?;
-        if !found {
-            self.console.notice_line(NO_FILE_FOUND);
-            if let Some(directory) = self.directory_named(&typed).await {
-                self.console.notice_line(&format!(
-                    "{directory} is a directory: find --below {directory} lists what is in it"
-                ));
-            } else if let Some(hint) = hint {
-                self.console.notice_line(&hint);
+            starts,
+            mut exit,
+            place,
+        } = self.begin(find.search.clone(), Stdout::Free).await?;
+        let mut found = 0;
+        for start in &starts {
+            let left = find.limit.map(|limit| limit.saturating_sub(found));
+            if found > 0 && left == Some(0) {
+                break;
             }
-            return Ok(Exit::NothingFound);
+            let more = match self.find_from(word, start, &query, left, &find).await {
+                Ok(more) => more,
+                Err(error) => {
+                    exit = exit.worse(self.pass_over(error.into())?);
+                    continue;
+                }
+            };
+            if more == 0 && starts.len() == 1 {
+                self.tell_nothing(&query, start).await;
+                exit = exit.worse(Exit::NothingFound);
+            }
+            found += more;
         }
-        Ok(Exit::Done)
+        if found == 0 && starts.len() > 1 && exit == Exit::Done {
+            self.console.notice_line(&nothing_found(&query, b""));
+            exit = exit.worse(Exit::NothingFound);
+        }
+        if let (Some(place), [start]) = (place, &starts[..]) {
+            self.tell_namesakes(&place, start).await;
+        }
+        Ok(exit)
+    }
+
+    /// Prints what is found from one place, and returns how much that is.
+    async fn find_from(
+        &mut self,
+        word: &str,
+        start: &Start,
+        query: &Query,
+        limit: Option<u64>,
+        find: &Find,
+    ) -> Result<u64, Error> {
+        let Start { path, mut kind } = start.clone();
+        let mut found = Ok(0);
+        if kind != Kind::File {
+            let request = Request::Find {
+                query: Query {
+                    below: below(&path),
+                    ..query.clone()
+                },
+                limit: limit.unwrap_or(u64::MAX),
+                sort: find.sort,
+                reverse: find.reverse,
+            };
+            found = self.search(word, &request, None, find.format).await;
+            // A list that lacks something is that of a directory, and what it lacks is told below.
+            if kind == Kind::Unknown
+                && matches!(found, Ok(0) | Err(Error::Server(_)))
+                && self.session.lacking.is_empty()
+                // What failed before is what will be said.
+                && let Ok(Some(entry)) = self.entry(&path).await
+                && !is_directory(&entry)
+            {
+                kind = Kind::File;
+            }
+        }
+        if kind == Kind::File {
+            let request = request_for_file(&path, query);
+            found = self.search(word, &request, Some(&path), find.format).await;
+        }
+        let found = found?;
+        self.tell_lacking(word)?;
+        Ok(found)
+    }
+
+    /// Says that nothing was found, and what may have been meant.
+    async fn tell_nothing(&mut self, query: &Query, start: &Start) {
+        self.console.notice_line(&nothing_found(query, &start.path));
+        if let Some(directory) = self.directory_named(query).await {
+            self.console.notice_line(&format!(
+                "{directory} is a directory: find {directory} lists what is in it"
+            ));
+        } else if let Some(hint) = part_of_a_name(query) {
+            self.console.notice_line(&hint);
+        }
     }
 }
 
 impl Context {
-    /// Prints the files that are found, or of these only the one at the path `only`. Returns whether there was any.
+    /// Prints the files that are found, or of these only the one at the path `only`. Returns how many.
     async fn search(
         &mut self,
         word: &str,
         request: &Request,
         only: Option<&[u8]>,
         format: ListFormat,
-    ) -> Result<bool, Error> {
-        let (mut found, mut broken) = (false, 0);
+    ) -> Result<u64, Error> {
+        let (mut found, mut broken) = (0, 0);
         let mut listing = self.session.list(request, &mut self.console).await?;
         while let Some(part) = listing.next().await? {
             let entries: Vec<Entry> = part
@@ -71,36 +126,11 @@ impl Context {
                     file,
                 })
                 .collect();
-            found |= !entries.is_empty();
+            found += entries.len() as u64;
             broken += self.console.entries(word, &entries, format, false)?;
         }
         self.console.warn_of_newlines(broken);
         Ok(found)
-    }
-
-    /// The path of the file that a search starts from, as find(1) allows, and the request whose answer has it if it meets
-    /// the conditions; `None` if it is no file.
-    async fn itself(&mut self, start: &[u8], conditions: &Query) -> Option<(Vec<u8>, Request)> {
-        let path = self.remote_path(start);
-        // What failed before is what will be said.
-        let entry = self.entry(&path).await.ok()??;
-        if is_directory(&entry) {
-            return None;
-        }
-        let (directory, name) = remote_path::split(&path);
-        let mut query = conditions.clone();
-        query.below = (!directory.is_empty()).then(|| Name::from(directory));
-        query.hidden |= is_hidden(&path);
-        if query.name.is_none() && query.glob.is_none() {
-            query.name = Some(Name::from(name));
-        }
-        let request = Request::Find {
-            query,
-            limit: u64::MAX,
-            sort: Sort::Path,
-            reverse: false,
-        };
-        Some((path, request))
     }
 
     /// The directory that was named where a file was meant, as it can be typed: the first one if it was a pattern, which

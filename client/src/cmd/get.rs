@@ -92,7 +92,7 @@ impl Context {
         if self.is_descriptor(output.as_deref()) {
             let count = paths.len();
             return Err(Error::Usage(format!(
-                "Standard output takes one file, not {count}: use -o DIR, or archive to combine them"
+                "standard output takes one file, not {count}: use -o DIR, or archive to combine them"
             ))
             .into());
         }

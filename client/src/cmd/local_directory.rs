@@ -28,11 +28,11 @@ impl Context {
         let path = match typed {
             Some(path) if path == Path::new("-") => {
                 self.at.local_before.clone().ok_or_else(|| {
-                    Error::Usage("There is no local directory to go back to".to_owned())
+                    Error::Usage("there is no local directory to go back to".to_owned())
                 })?
             }
             Some(path) => self.local_path(path),
-            None => home.ok_or_else(|| Error::Usage("There is no home directory".to_owned()))?,
+            None => home.ok_or_else(|| Error::Usage("there is no home directory".to_owned()))?,
         };
         let refused = |reason: String| {
             let path = shown(&path);

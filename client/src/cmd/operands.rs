@@ -6,7 +6,6 @@ use std::collections::HashSet;
 
 use netsocket_protocol::message::{ErrorKind, ErrorReply, FileEntry};
 use netsocket_protocol::name::Name;
-use netsocket_protocol::text::NO_FILE_FOUND;
 
 use super::context::{Context, Done, Failure, missing};
 use crate::command_line::quote::pasteable;
@@ -63,10 +62,10 @@ impl Context {
 
     /// Says that a pattern, one of `count` operands, matches nothing: beside others, that is one that fails.
     pub(super) fn tell_unmatched(&mut self, typed: &[u8], count: usize, stdout: Stdout) -> Exit {
+        let message = format!("no file matches {}", Name::from(typed));
         match count {
-            1 => self.console.notice_line(NO_FILE_FOUND),
+            1 => self.console.notice_line(&message),
             _ => {
-                let message = format!("no file matches {}", Name::from(typed));
                 let error = Error::Server(ErrorReply::new(ErrorKind::NotFound, message));
                 self.console.error(&error, stdout);
             }
@@ -94,7 +93,7 @@ impl Context {
                     continue;
                 }
             };
-            self.warn_beside(word);
+            self.warn_beside(&matching);
             let before = paths.len();
             for entry in matching {
                 if directories == Directories::Skipped && is_directory(&entry) {
@@ -113,14 +112,15 @@ impl Context {
     }
 
     /// Warns of what the server could not list beside the matches of a pattern.
-    fn warn_beside(&mut self, pattern: &[u8]) {
-        let (directory, _) = remote_path::pattern(pattern).unwrap_or_default();
-        let directory = self.remote_path(directory);
+    fn warn_beside(&mut self, matching: &[FileEntry]) {
         let mut lacking = std::mem::take(&mut self.session.lacking);
-        // Directories that match are skipped anyway.
-        lacking
-            .warnings
-            .retain(|warning| warning.path.as_bytes() == [&directory, &b"/"[..]].concat());
+        // What is done with a match tells of that.
+        let matching: HashSet<&[u8]> = matching.iter().map(|it| it.path.as_bytes()).collect();
+        let is_match = |path: &Name| {
+            let path = path.as_bytes();
+            matching.contains(path.strip_suffix(b"/").unwrap_or(path))
+        };
+        lacking.warnings.retain(|warning| !is_match(&warning.path));
         self.console.warn_of_lacking(&lacking);
     }
 

@@ -36,7 +36,9 @@ impl Context {
         let lacking = std::mem::take(&mut self.session.lacking);
         let answered = performed.and_then(|answer| {
             match answer {
-                Answer::Archive(None) => self.console.nothing_archived(word, &lacking, stdout)?,
+                Answer::Archive(None) => {
+                    self.console.no_original_archive(word, &lacking, stdout)?
+                }
                 _ => {
                     self.console.answer(word, &answer, stdout)?;
                     // Scripts of before expect one line, also with --json.
@@ -57,7 +59,7 @@ impl Context {
         let path = self
             .directories
             .archive()
-            .ok_or_else(|| Error::Usage("No home directory to save to: use -o FILE".to_owned()))?;
+            .ok_or_else(|| Error::Usage("no home directory to save to: use -o FILE".to_owned()))?;
         Ok(OutputOptions {
             make_directory: true,
             ..OutputOptions::to(Destination::File(path))

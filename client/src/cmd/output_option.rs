@@ -20,7 +20,7 @@ impl Context {
             .is_some_and(|number| number != descriptor::STDERR && self.is_terminal(number))
         {
             return Err(Error::Usage(
-                "Not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
+                "not writing an archive to a terminal: use -o FILE or a pipe".to_owned(),
             ));
         }
         self.file_destination(output)

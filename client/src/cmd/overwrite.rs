@@ -1,7 +1,12 @@
 //! Whether an existing local file may be replaced: only with `--force`, or if the person at the terminal agrees.
 
-use std::io::{self, BufRead as _};
+use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::context::Context;
 use crate::outcome::error::Error;
@@ -52,7 +57,7 @@ impl Context {
     /// Asks at a terminal.
     ///
     /// # Errors
-    /// [`Error::Target`] if there is a file, and it is to be kept.
+    /// [`Error::Target`] if there is a file and nobody can be asked, [`Error::Kept`] if it is to be kept.
     pub(super) async fn may_replace(
         &mut self,
         path: &Path,
@@ -63,27 +68,76 @@ impl Context {
         if is_allowed || !std::fs::metadata(path).is_ok_and(|there| there.is_file()) {
             return Ok(());
         }
-        let kept = |reason: &str| Error::Target {
-            path: path.to_owned(),
-            reason: reason.to_owned(),
-        };
         if !self.console.can_ask {
-            return Err(kept("it is there already: --force overwrites it"));
+            return Err(Error::Target {
+                path: path.to_owned(),
+                reason: "it is there already: --force overwrites it".to_owned(),
+            });
         }
         let (name, choices) = (shown(path), overwriting.choices());
         self.console.ask(&format!("overwrite {name}? {choices} "));
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            io::stdin().lock().read_line(&mut line).map(|_| line)
-        });
-        let answer = answer
-            .await
-            .unwrap_or_else(|error| Err(io::Error::other(error)));
-        match overwriting.agrees(&answer.unwrap_or_default()) {
+        let answer = answer().await.unwrap_or_default();
+        if !answer.ends_with('\n') {
+            // Ctrl-D leaves the cursor behind the question.
+            self.console.ask("\n");
+        }
+        match overwriting.agrees(&answer) {
             true => Ok(()),
-            false => Err(kept("not overwritten")),
+            false => Err(Error::Kept(path.to_owned())),
         }
     }
+}
+
+/// A line from standard input. Who drops the future, as Ctrl-C does, gets the terminal back: nothing reads there any more.
+async fn answer() -> io::Result<String> {
+    let mut waiting = Waiting::default();
+    let is_over = Arc::clone(&waiting.is_over);
+    let line = tokio::task::spawn_blocking(move || line(&is_over));
+    let line = line
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)));
+    waiting.is_answered = true;
+    line
+}
+
+/// Somebody waits for an answer.
+#[derive(Default)]
+struct Waiting {
+    is_over: Arc<AtomicBool>,
+    is_answered: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if !self.is_answered {
+            // What is said of the interruption has a line of its own.
+            let _ = writeln!(io::stderr());
+        }
+    }
+}
+
+/// Blocks until there is a line, or nobody waits for it.
+fn line(is_over: &AtomicBool) -> io::Result<String> {
+    const LOOK_AGAIN: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    let stdin = io::stdin();
+    while !is_over.load(Ordering::Relaxed) {
+        // A terminal has something to read once a line is complete.
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&LOOK_AGAIN)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            // What is typed after the end is for somebody else.
+            Ok(_) if is_over.load(Ordering::Relaxed) => {}
+            Ok(_) => {
+                let mut line = String::new();
+                return stdin.lock().read_line(&mut line).map(|_| line);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(String::new())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::session::remote_path;
 impl Context {
     pub(crate) async fn tree(&mut self, word: &str, view: &TreeView) -> Done {
         let typed = view.path.clone().unwrap_or_default();
-        let top = self.remote_path(&typed);
+        let top = self.single(&typed).await?;
         match self.entry(&top).await? {
             Some(entry) if is_directory(&entry) => {}
             Some(_) => {
@@ -48,6 +48,9 @@ impl Context {
         if self.console.form == Form::Text {
             let top = match &typed[..] {
                 b"" => Name::from("."),
+                typed if remote_path::pattern(typed).is_some() => {
+                    remote_path::relative(&self.at.remote, &top)
+                }
                 typed => Name::from(typed),
             };
             self.console.tree(&top, &tree)?;

@@ -29,23 +29,25 @@ use crate::outcome::exit::Exit;
 #[derive(Debug, Parser)]
 #[command(name = "netsocket", version)]
 pub struct Args {
-    /// Settings file (TOML) [default: netsocket/client.toml in the user's config directory, if it exists]
-    #[arg(long, value_name = "FILE")]
+    /// Settings file (TOML)
+    /// [default: ~/.config/netsocket/client.toml]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     pub config: Option<PathBuf>,
 
     /// Validate the settings and exit
     #[arg(long)]
     pub check_config: bool,
 
-    /// Address of the service [default: 127.0.0.1:8081]
-    #[arg(long, value_name = "HOST:PORT")]
+    /// Address of the service
+    /// [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "HOST:PORT", verbatim_doc_comment)]
     pub server: Option<String>,
 
     /// TLS and the token.
     #[command(flatten)]
     pub security: SecurityArgs,
 
-    /// Print each result as one JSON object per line
+    /// One JSON object per line for each result
     #[arg(long)]
     pub json: bool,
 
@@ -53,8 +55,9 @@ pub struct Args {
     #[arg(long, short)]
     pub quiet: bool,
 
-    /// Where to save an archive or a file; - is standard output [default: see help COMMAND]
-    #[arg(long, short, value_name = "FILE")]
+    /// Where to save an archive or a file;
+    /// - is standard output
+    #[arg(long, short, value_name = "FILE", verbatim_doc_comment)]
     pub output: Option<PathBuf>,
 
     /// A command and its arguments; none to get a prompt
@@ -190,6 +193,19 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Args::definition().debug_assert();
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal() {
+        for help in [
+            Args::definition().render_help(),
+            Args::definition().render_long_help(),
+        ] {
+            let help = help.to_string();
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+        }
     }
 
     #[test]

@@ -103,13 +103,22 @@ pub(crate) struct List {
     pub(crate) hidden: bool,
 }
 
+/// Which files are meant, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Search {
+    /// Which files; without `below`.
+    pub(crate) query: Query,
+    /// The directory to search, as typed with `--below`.
+    pub(crate) below: Option<Vec<u8>>,
+    /// The directories and files to search, as typed. A single one may turn out to be a name.
+    pub(crate) places: Vec<Vec<u8>>,
+}
+
 /// `find`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Find {
-    /// Which files; without `below`.
-    pub(crate) query: Query,
-    /// The directory to search, as typed.
-    pub(crate) below: Option<Vec<u8>>,
+    /// Which files.
+    pub(crate) search: Search,
     /// The sort key.
     pub(crate) sort: Sort,
     /// Reverse the order.
@@ -188,10 +197,8 @@ impl Get {
 /// `archive`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Archive {
-    /// Which files; without `below`.
-    pub(crate) query: Query,
-    /// The directory to search, as typed.
-    pub(crate) below: Option<Vec<u8>>,
+    /// Which files.
+    pub(crate) search: Search,
     /// The `--format`.
     pub(crate) format: Option<Compression>,
     /// The `--level`.

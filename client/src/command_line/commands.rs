@@ -6,8 +6,8 @@
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
 
 use crate::command_line::command_options::{
-    ARCHIVE, CONDITION_OPTIONS, DEPTH, FORMAT_OPTIONS, GENERAL, HELP, LEVELS, LS, ORDER_OPTIONS,
-    OUTPUT, OUTPUTS, RECURSIVE, TRANSFER,
+    ARCHIVE, CONDITION_OPTIONS, DEPTH, FORMAT_OPTIONS, GENERAL, HELP, LEVELS, LS, NAME,
+    ORDER_OPTIONS, OUTPUT, OUTPUTS, RECURSIVE, TRANSFER,
 };
 use crate::command_line::options::OptionSpec;
 
@@ -108,27 +108,31 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         aliases: &["dir"],
         arguments: "[-lahtSr10] [DIR|FILE|PATTERN]...",
         about: "list directories and files",
-        details: "Directories end with a slash. The last part of a path may be a pattern with *,\n\
-                  ?, [a-z] or {a,b}: ls 'music/*.mp3'. Output is in columns on a terminal.",
+        details: "Directories end with a slash. Every part of a path may be a pattern with *, ?,\n\
+                  [a-z] or {a,b}: ls 'music/*.mp3', ls '*/*.pdf'. Output is in columns on a\n\
+                  terminal.",
         options: &[&FORMAT_OPTIONS, &LS, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
     },
     CommandSpec {
         name: "find",
-        arguments: "[NAME|GLOB] [OPTION]...",
+        arguments: "[DIR|FILE]... [NAME|GLOB] [OPTION]...",
         about: "find files by name, size, type, age and directory",
-        details: "All conditions must match. NAME is a complete base name; GLOB has *, ?, [a-z] or\n\
-                  {a,b}. Sizes take the suffixes k, M, G, T (powers of 1024). Times are in the\n\
-                  server's time zone unless they end with an offset. What find(1) takes works as\n\
-                  well: find music -iname '*.mp3' -size +1M.",
+        details: "All conditions must match. GLOB has *, ?, [a-z] or {a,b}. Another word is the\n\
+                  directory or file to begin at; a single one that is not on the server is a\n\
+                  complete base name to look for. Sizes take the suffixes k, M, G, T (powers of\n\
+                  1024). Times are in the server's time zone unless they end with an offset. What\n\
+                  find(1) takes works as well: find music -iname '*.mp3' -size +1M.",
         options: &[
+            &NAME,
             &CONDITION_OPTIONS,
             &ORDER_OPTIONS,
             &FORMAT_OPTIONS,
             &GENERAL,
             &HELP,
         ],
+        operand: Operand::RemoteFile,
         ..REMOTE
     },
     CommandSpec {
@@ -178,7 +182,8 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         arguments: "[-s] [-d N] [DIR|PATTERN]...",
         about: "show how much is in directories",
         details: "Adds up the sizes of the files in each directory and below it, the innermost\n\
-                  directories first. Hidden files do not count.",
+                  directories first. Hidden files do not count. Every part of a path may be a\n\
+                  pattern.",
         options: &[&DEPTH, &GENERAL, &HELP],
         operand: Operand::RemoteDirectory,
         ..REMOTE
@@ -194,11 +199,12 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     },
     CommandSpec {
         name: "archive",
-        arguments: "[NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
+        arguments: "[DIR|NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
         about: "download what find would list as one archive",
         details: "Without -o, the archive is saved in the local directory as archive.tar.gz,\n\
                   archive.tar.zst or archive.tar. Its paths are relative to the server's root.",
         options: &[
+            &NAME,
             &CONDITION_OPTIONS,
             &OUTPUT,
             &ARCHIVE,
@@ -206,6 +212,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
             &GENERAL,
             &HELP,
         ],
+        operand: Operand::RemoteDirectory,
         ..REMOTE
     },
     CommandSpec {
@@ -328,6 +335,11 @@ fn original() -> impl Iterator<Item = CommandSpec> {
     })
 }
 
+/// Every name and alias of a command.
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    all().flat_map(|command| [&[command.name][..], command.aliases].concat())
+}
+
 /// The command of that name or alias.
 #[must_use]
 pub(crate) fn find(word: &[u8]) -> Option<CommandSpec> {
@@ -343,9 +355,7 @@ mod tests {
 
     #[test]
     fn every_word_means_one_command() {
-        let mut words: Vec<&str> = all()
-            .flat_map(|command| [&[command.name][..], command.aliases].concat())
-            .collect();
+        let mut words: Vec<&str> = words().collect();
         let count = words.len();
         words.sort_unstable();
         words.dedup();

@@ -247,7 +247,7 @@ static HABITS: &[Habit] = &[
     option("archive", &["-C", "--directory"], "use --extract DIR"),
     option(
         "find",
-        &["--name", "--iname", "--glob", "--include"],
+        &["--iname", "--glob", "--include"],
         "a name or pattern needs no option",
     ),
     option("find", &["-e", "--extension"], "use --ext EXT"),

@@ -20,7 +20,7 @@ pub(crate) struct OptionSpec {
 }
 
 impl OptionSpec {
-    /// The option as it is typed, without its value.
+    /// The option in its shortest form, without its value.
     #[must_use]
     pub(crate) fn shortest(&self) -> String {
         match self.short {
@@ -48,53 +48,80 @@ const REPEATABLE: [&str; 1] = ["ext"];
 /// The parsed arguments of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ParsedOptions {
-    options: Vec<(&'static OptionSpec, Option<Vec<u8>>)>,
+    options: Vec<Given>,
     /// The operands, in order.
     pub(crate) operands: Vec<Vec<u8>>,
+}
+
+/// An option, its value, and whether its long name was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Given {
+    spec: &'static OptionSpec,
+    is_long: bool,
+    value: Option<Vec<u8>>,
+}
+
+impl Given {
+    /// The option as it was typed, with its dashes.
+    fn typed(&self) -> String {
+        match self.is_long {
+            true => format!("--{}", self.spec.long),
+            false => self.spec.shortest(),
+        }
+    }
 }
 
 impl ParsedOptions {
     /// Whether the option was given.
     #[must_use]
     pub(crate) fn has(&self, long: &str) -> bool {
-        self.options.iter().any(|(spec, _)| spec.long == long)
+        self.latest(long).is_some()
+    }
+
+    fn latest(&self, long: &str) -> Option<&Given> {
+        self.options
+            .iter()
+            .rev()
+            .find(|given| given.spec.long == long)
+    }
+
+    /// The option as it was typed, for messages.
+    #[must_use]
+    pub(crate) fn typed(&self, long: &str) -> String {
+        self.latest(long)
+            .map_or_else(|| format!("--{long}"), Given::typed)
     }
 
     /// The value of the option.
     #[must_use]
     pub(crate) fn value(&self, long: &str) -> Option<&[u8]> {
-        let given = self
-            .options
-            .iter()
-            .rev()
-            .find(|(spec, _)| spec.long == long);
-        given.and_then(|(_, value)| value.as_deref())
+        self.latest(long)?.value.as_deref()
     }
 
     /// Every option, in order, with its value.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&'static OptionSpec, Option<&[u8]>)> {
         let options = self.options.iter();
-        options.map(|(spec, value)| (*spec, value.as_deref()))
+        options.map(|given| (given.spec, given.value.as_deref()))
     }
 
     /// The option with one value that was given twice.
-    fn repeated(&self) -> Option<&'static OptionSpec> {
-        let with_value = || self.given().filter(|(_, value)| value.is_some());
-        with_value()
-            .enumerate()
-            .find(|(at, (spec, _))| {
-                let mut before = with_value().take(*at);
-                !REPEATABLE.contains(&spec.long) && before.any(|(other, _)| other == *spec)
-            })
-            .map(|(_, (spec, _))| spec)
+    fn repeated(&self) -> Option<&Given> {
+        let is_repeated = |(at, given): &(usize, &Given)| {
+            let mut before = self.options[..*at].iter();
+            given.value.is_some()
+                && !REPEATABLE.contains(&given.spec.long)
+                && before.any(|other| other.spec == given.spec)
+        };
+        let mut numbered = self.options.iter().enumerate();
+        numbered.find(is_repeated).map(|(_, given)| given)
     }
 
     /// The options whose name `is_wanted` accepts, each as `--name` or `--name=value`.
     pub(crate) fn words(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
         self.options
             .iter()
-            .filter(|(spec, _)| is_wanted(spec.long))
-            .map(|(spec, value)| match value {
+            .filter(|given| is_wanted(given.spec.long))
+            .map(|Given { spec, value, .. }| match value {
                 Some(value) => [b"--", spec.long.as_bytes(), b"=", value].concat(),
                 None => format!("--{}", spec.long).into_bytes(),
             })
@@ -117,8 +144,8 @@ pub(crate) enum OptionProblem {
     #[error("--{0} takes no value")]
     NoValue(&'static str),
     /// The option needs a value.
-    #[error("--{0} needs a value, {1}")]
-    NeedsValue(&'static str, &'static str),
+    #[error("{0} needs a value, {1}")]
+    NeedsValue(String, &'static str),
     /// The option has one value, and was given twice.
     #[error("{0} given more than once")]
     Repeated(String),
@@ -146,8 +173,13 @@ pub(crate) fn parse(
                     .iter()
                     .find(|spec| spec.long.as_bytes() == name)
                     .ok_or_else(|| unknown(specs, name))?;
-                let value = value_of(spec, value, &mut words)?;
-                parsed.options.push((spec, value));
+                let mut given = Given {
+                    spec,
+                    is_long: true,
+                    value,
+                };
+                given.complete(&mut words)?;
+                parsed.options.push(given);
             }
             [b'-', letters @ ..] if !letters.is_empty() => {
                 if let Some(problem) = long_with_one_dash(specs, letters) {
@@ -159,7 +191,7 @@ pub(crate) fn parse(
         }
     }
     match parsed.repeated() {
-        Some(spec) => Err(OptionProblem::Repeated(spec.shortest())),
+        Some(given) => Err(OptionProblem::Repeated(given.typed())),
         None => Ok(parsed),
     }
 }
@@ -211,15 +243,20 @@ fn short<'a>(
                 option: format!("-{}", Name::from(&[*letter][..])),
                 near: None,
             })?;
+        let mut given = Given {
+            spec,
+            is_long: false,
+            value: None,
+        };
         if spec.value.is_none() {
-            parsed.options.push((spec, None));
+            parsed.options.push(given);
             continue;
         }
         let rest = &letters[at + 1..];
         let rest = rest.strip_prefix(b"=").unwrap_or(rest);
-        let value = (!rest.is_empty()).then(|| rest.to_vec());
-        let value = value_of(spec, value, words)?;
-        parsed.options.push((spec, value));
+        given.value = (!rest.is_empty()).then(|| rest.to_vec());
+        given.complete(words)?;
+        parsed.options.push(given);
         break;
     }
     Ok(())
@@ -232,19 +269,26 @@ fn split_value(long: &[u8]) -> (&[u8], Option<Vec<u8>>) {
     }
 }
 
-fn value_of<'a>(
-    spec: &OptionSpec,
-    value: Option<Vec<u8>>,
-    words: &mut impl Iterator<Item = &'a Vec<u8>>,
-) -> Result<Option<Vec<u8>>, OptionProblem> {
-    match (spec.value, value) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(OptionProblem::NoValue(spec.long)),
-        (Some(_), Some(value)) => Ok(Some(value)),
-        (Some(shown), None) => match words.next() {
-            Some(value) => Ok(Some(value.clone())),
-            None => Err(OptionProblem::NeedsValue(spec.long, shown)),
-        },
+impl Given {
+    /// Takes the value from the next word if the option needs one that is not in its own.
+    fn complete<'a>(
+        &mut self,
+        words: &mut impl Iterator<Item = &'a Vec<u8>>,
+    ) -> Result<(), OptionProblem> {
+        let Some(shown) = self.spec.value else {
+            return match self.value {
+                Some(_) => Err(OptionProblem::NoValue(self.spec.long)),
+                None => Ok(()),
+            };
+        };
+        if self.value.is_none() {
+            self.value = words.next().cloned();
+        }
+        // A variable of a shell that is not set must not mean the root.
+        match self.value.as_ref().is_none_or(Vec::is_empty) {
+            true => Err(OptionProblem::NeedsValue(self.typed(), shown)),
+            false => Ok(()),
+        }
     }
 }
 
@@ -258,120 +302,4 @@ fn unknown(specs: &[&'static OptionSpec], name: &[u8]) -> OptionProblem {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const LONG: OptionSpec = OptionSpec {
-        long: "long",
-        short: Some('l'),
-        value: None,
-        about: "",
-    };
-    const OUTPUT: OptionSpec = OptionSpec {
-        long: "output",
-        short: Some('o'),
-        value: Some("FILE"),
-        about: "",
-    };
-    const EXT: OptionSpec = OptionSpec {
-        long: "ext",
-        short: None,
-        value: Some("EXT"),
-        about: "",
-    };
-    const SPECS: [&OptionSpec; 3] = [&LONG, &OUTPUT, &EXT];
-
-    fn words(line: &str) -> Vec<Vec<u8>> {
-        line.split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect()
-    }
-
-    const FORCE: OptionSpec = OptionSpec {
-        long: "force",
-        short: Some('f'),
-        value: None,
-        about: "",
-    };
-
-    fn parse(line: &str) -> Result<ParsedOptions, OptionProblem> {
-        super::parse(&SPECS, &words(line))
-    }
-
-    #[test]
-    fn options_values_and_operands_are_told_apart() {
-        for line in [
-            "-l a --output f b --ext e",
-            "-lof a b --ext=e",
-            "-lo f --ext e -- a b",
-            "a --long b -o=f --ext e",
-            "-l a b -of --ext e",
-        ] {
-            let parsed = parse(line).unwrap();
-            assert!(parsed.has("long"), "{line}");
-            assert_eq!(parsed.value("output"), Some(&b"f"[..]), "{line}");
-            assert_eq!(parsed.operands, words("a b"), "{line}");
-            assert_eq!(
-                parsed.words(|name| name == "ext"),
-                words("--ext=e"),
-                "{line}"
-            );
-        }
-        assert_eq!(parse("-").unwrap().operands, words("-"));
-        assert_eq!(parse("-- -l --ext").unwrap().operands, words("-l --ext"));
-        assert_eq!(parse("--ext=").unwrap().value("ext"), Some(&b""[..]));
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        let unknown = |option: &str, near| OptionProblem::Unknown {
-            option: option.to_owned(),
-            near,
-        };
-        for (line, said) in [
-            ("--lnog", unknown("--lnog", Some("long"))),
-            ("--colour", unknown("--colour", None)),
-            ("-lz", unknown("-z", None)),
-            ("--long=1", OptionProblem::NoValue("long")),
-            ("--output", OptionProblem::NeedsValue("output", "FILE")),
-            ("-o", OptionProblem::NeedsValue("output", "FILE")),
-        ] {
-            assert_eq!(parse(line).unwrap_err(), said, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_long_option_with_one_dash_is_no_file_name() {
-        const WITH_FORCE: [&OptionSpec; 4] = [&LONG, &OUTPUT, &EXT, &FORCE];
-        for (line, option, near) in [
-            ("-ext pdf", "-ext", Some("ext")),
-            ("-ext=pdf", "-ext", Some("ext")),
-            ("-force", "-force", Some("force")),
-            ("-output f", "-output", Some("output")),
-            ("-utput f", "-utput", Some("output")),
-            ("-lnog", "-lnog", Some("long")),
-            ("-long", "-long", Some("long")),
-            ("-exx", "-e", None),
-        ] {
-            let refused = super::parse(&WITH_FORCE, &words(line)).unwrap_err();
-            let expected = OptionProblem::Unknown {
-                option: option.to_owned(),
-                near,
-            };
-            assert_eq!(refused, expected, "{line}");
-        }
-        for (line, value) in [("-oforce", "force"), ("-lfoutput", "utput"), ("-ou", "u")] {
-            let parsed = super::parse(&WITH_FORCE, &words(line)).unwrap();
-            assert_eq!(parsed.value("output"), Some(value.as_bytes()), "{line}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_words_panic(words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..8), 0..6)) {
-            let _ = super::parse(&SPECS, &words);
-        }
-    }
-}
+mod tests;

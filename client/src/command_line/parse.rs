@@ -24,7 +24,7 @@ impl Invocation {
     /// [`Error::Usage`] with a message, and the usage line if the command is known.
     pub(crate) fn parse(words: &[Vec<u8>]) -> Result<Self, Error> {
         let Some((name, rest)) = words.split_first() else {
-            return Err(Error::Usage("No command given".to_owned()));
+            return Err(Error::Usage("no command given".to_owned()));
         };
         let command = commands::find(name).ok_or_else(|| Error::Usage(unknown(name, rest)))?;
         if command.group != Group::Original {
@@ -44,20 +44,23 @@ fn unknown(name: &[u8], rest: &[Vec<u8>]) -> String {
     // Batches of sftp have it, for a line that is not to be shown.
     if let Some(quiet) = name.strip_prefix(b"@") {
         let quiet = Name::from(quiet);
-        return format!("Unknown command '{shown}': type {quiet}, no line is shown anyway");
+        return format!("unknown command '{shown}': type {quiet}, no line is shown anyway");
     }
     if let Some(instead) = habits::for_command(&shown) {
-        return format!("No command '{shown}': {instead}");
+        return format!("no command '{shown}': {instead}");
     }
     let next = rest.first().map(|word| String::from_utf8_lossy(word));
     let is_command = |word: &str| commands::find(word.as_bytes()).is_some();
     if let Some(server) = habits::server(&shown, next.as_deref(), is_command) {
-        return format!("Unknown command '{shown}': for a server, use {server}");
+        return format!("unknown command '{shown}': for a server, use {server}");
     }
-    let words = commands::all().flat_map(|known| [&[known.name][..], known.aliases].concat());
-    match nearest(&shown, words) {
-        Some(near) => format!("Unknown command '{shown}'; did you mean {near}?"),
-        None => format!("Unknown command '{shown}'; help lists all commands"),
+    let typed = shown.split_once(' ').map(|(first, _)| first);
+    if typed.is_some_and(is_command) {
+        return format!("unknown command '{shown}': without the quotes it is {shown}");
+    }
+    match nearest(&shown, commands::words()) {
+        Some(near) => format!("unknown command '{shown}'; did you mean {near}?"),
+        None => format!("unknown command '{shown}'; help lists all commands"),
     }
 }
 

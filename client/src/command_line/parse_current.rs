@@ -1,25 +1,20 @@
-//! Parses all commands except the original ones.
+//! Parses all commands except the original ones; those that search, in [`crate::command_line::parse_search`].
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
 
-use netsocket_protocol::find;
-use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::name::Name;
-use netsocket_protocol::query::{Query, Sort};
+use netsocket_protocol::query::Sort;
+use netsocket_settings::nearest;
 
-use crate::command_line::archive_names::Format;
-use crate::command_line::command::{
-    Archive, Command, DiskUsage, Find, Get, Invocation, List, ListFormat, SaveOptions, TreeView,
-};
-use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
-use crate::command_line::commands::{self, CommandSpec, FORMATS, SHELLS};
+use crate::command_line::command::{Command, DiskUsage, Get, Invocation, List, TreeView};
+use crate::command_line::commands::{self, CommandSpec, SHELLS};
 use crate::command_line::habits;
+use crate::command_line::option_values::{list_format, number, path, save};
 use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOptions};
+use crate::command_line::parse_search::{archive, find};
 use crate::command_line::posix_find;
-use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 
 /// The maximum number of parallel downloads: each uses a connection of its own.
@@ -80,11 +75,20 @@ fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> Strin
     match (habits::for_option(command.name, option), near) {
         (Some(instead), _) => format!("{typed} has no option {option}: {instead}"),
         (None, Some(near)) => format!("{typed} has no option {option}; did you mean --{near}?"),
+        (None, None) if option == "-h" || option == "-?" => {
+            format!("{typed} has no option {option}; did you mean --help?")
+        }
         (None, None) => format!("{typed} has no option {option}"),
     }
 }
 
 fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Command, String> {
+    // A variable of a shell that is not set must not mean the current directory. `ls` says it itself.
+    if command != "lls" && parsed.operands.iter().any(Vec::is_empty) {
+        return Err(format!(
+            "{typed} was given an empty word; . is the current directory"
+        ));
+    }
     Ok(match command {
         "ls" => Command::List(list(parsed)),
         "find" => Command::Find(find(typed, parsed)?),
@@ -142,10 +146,6 @@ fn at_most_one(typed: &str, what: &str, parsed: &ParsedOptions) -> Result<Option
     }
 }
 
-fn path(bytes: Vec<u8>) -> PathBuf {
-    OsString::from_vec(bytes).into()
-}
-
 fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, String> {
     let Some(word) = at_most_one(typed, "command", parsed)? else {
         return Ok(None);
@@ -154,9 +154,13 @@ fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, Stri
         Some(command) => Ok(Some(command)),
         None => {
             let shown = Name::from(word).to_string();
-            let instead = habits::for_command(&shown);
-            let instead = instead.map_or_else(String::new, |instead| format!(": {instead}"));
-            Err(format!("There is no command '{shown}'{instead}"))
+            let near = nearest(&shown, commands::words());
+            let instead = match (habits::for_command(&shown), near) {
+                (Some(instead), _) => format!(": {instead}"),
+                (None, Some(near)) => format!("; did you mean {near}?"),
+                (None, None) => String::new(),
+            };
+            Err(format!("there is no command '{shown}'{instead}"))
         }
     }
 }
@@ -166,15 +170,7 @@ fn shell(parsed: &ParsedOptions) -> Result<&'static str, String> {
         [one] => SHELLS.into_iter().find(|shell| shell.as_bytes() == one),
         _ => None,
     };
-    one.ok_or_else(|| format!("Completions exist for {}", SHELLS.join(", ")))
-}
-
-fn list_format(parsed: &ParsedOptions) -> ListFormat {
-    ListFormat {
-        long: parsed.has("long"),
-        null: parsed.has("null"),
-        one: parsed.has("one"),
-    }
+    one.ok_or_else(|| format!("completions exist for {}", SHELLS.join(", ")))
 }
 
 fn list(parsed: &ParsedOptions) -> List {
@@ -207,7 +203,8 @@ fn disk_usage(parsed: &ParsedOptions) -> Result<DiskUsage, String> {
 fn tree(typed: &str, parsed: &ParsedOptions) -> Result<TreeView, String> {
     let depth = levels("levels", parsed)?;
     if depth == Some(0) {
-        return Err("--levels must be 1 or more".to_owned());
+        let option = parsed.typed("levels");
+        return Err(format!("{option} must be 1 or more"));
     }
     Ok(TreeView {
         path: at_most_one(typed, "directory", parsed)?,
@@ -224,86 +221,10 @@ fn levels(option: &str, parsed: &ParsedOptions) -> Result<Option<usize>, String>
         b"0" => Ok(Some(0)),
         word => number(word)
             .map(|number| Some(number.get()))
-            .ok_or_else(|| format!("'{}' is not a number of levels", Name::from(word))),
-    }
-}
-
-/// Names of directories that other programs accept where `find` expects a file name.
-const PLACES: [&[u8]; 2] = [b".", b".."];
-
-/// The query and its order. The caller resolves `--below`, as it knows the working directory.
-fn query(typed: &str, parsed: &ParsedOptions) -> Result<(Query, Sort, bool, u64), String> {
-    let is_known = |name: &str| {
-        name != "below"
-            && CONDITION_OPTIONS
-                .iter()
-                .chain(&ORDER_OPTIONS)
-                .any(|spec| spec.long == name)
-    };
-    if parsed
-        .operands
-        .iter()
-        .any(|word| PLACES.contains(&&word[..]))
-    {
-        return Err(
-            "A name or glob has no directories; use --below DIR to say where to look".to_owned(),
-        );
-    }
-    let mut words = parsed.words(is_known);
-    words.push(b"--".to_vec());
-    words.extend(parsed.operands.iter().cloned());
-    match find::parse(&words).map_err(|error| of_query(typed, parsed, &error.problem))? {
-        Request::Find {
-            query,
-            limit,
-            sort,
-            reverse,
-        } => Ok((query, sort, reverse, limit)),
-        _ => Err("this is not a search for files".to_owned()),
-    }
-}
-
-/// What is wrong with a query, in the words that were typed.
-fn of_query(typed: &str, parsed: &ParsedOptions, problem: &str) -> String {
-    if let Some(takes) = problem.strip_prefix("find takes ") {
-        return format!("{typed} takes {takes}");
-    }
-    if !problem.starts_with("the size ") {
-        return problem.to_owned();
-    }
-    let sizes = parsed.words(|name| matches!(name, "larger" | "smaller" | "size"));
-    format!("no file is {}: {problem}", Name::from(sizes.join(&b' ')))
-}
-
-/// Adds what was meant where the name of an archive stands for that of a file.
-fn with_output(problem: String, parsed: &ParsedOptions) -> String {
-    let last = parsed.operands.last().filter(|_| parsed.operands.len() > 1);
-    let is_archive = |word: &&Vec<u8>| Format::of_name(&path(word.to_vec())) != Format::Unknown;
-    match last.filter(is_archive) {
-        Some(name) if !parsed.has("output") => {
-            format!("{problem}; did you mean -o {}?", pasteable(name))
-        }
-        _ => problem,
-    }
-}
-
-fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> {
-    let (query, sort, reverse, limit) = query(typed, parsed)?;
-    Ok(Find {
-        query,
-        below: parsed.value("below").map(<[u8]>::to_vec),
-        sort,
-        reverse,
-        limit: parsed.value("limit").map(|_| limit),
-        format: list_format(parsed),
-    })
-}
-
-fn save(parsed: &ParsedOptions) -> SaveOptions {
-    SaveOptions {
-        output: parsed.value("output").map(|value| path(value.to_vec())),
-        resume: !parsed.has("no-resume"),
-        force: parsed.has("force"),
+            .ok_or_else(|| {
+                let (option, word) = (parsed.typed(option), Name::from(word));
+                format!("{option} takes a number of levels, not '{word}'")
+            }),
     }
 }
 
@@ -313,8 +234,8 @@ fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
         Some(word) => number(word)
             .filter(|number| number.get() <= MOST_PARALLEL)
             .ok_or_else(|| {
-                let word = Name::from(word);
-                format!("'{word}' is not a number of parallel downloads: 1 to {MOST_PARALLEL}")
+                let (option, word) = (parsed.typed("parallel"), Name::from(word));
+                format!("{option} takes a number of downloads, 1 to {MOST_PARALLEL}, not '{word}'")
             })?,
     };
     Ok(Get {
@@ -323,67 +244,4 @@ fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
         recursive: parsed.has("recursive"),
         save: save(parsed),
     })
-}
-
-fn number(word: &[u8]) -> Option<NonZeroUsize> {
-    // `from_str` would take a plus sign.
-    let digits = word.iter().all(u8::is_ascii_digit);
-    let text = std::str::from_utf8(word).ok().filter(|_| digits)?;
-    text.parse().ok()
-}
-
-fn archive(typed: &str, parsed: &ParsedOptions) -> Result<Archive, String> {
-    let (query, ..) = query(typed, parsed).map_err(|problem| with_output(problem, parsed))?;
-    let save = save(parsed);
-    let extract = parsed.value("extract").map(|value| path(value.to_vec()));
-    if extract.is_some() && save.output.is_some() {
-        return Err("--extract unpacks the archive, -o keeps it: use only one of them".to_owned());
-    }
-    let preserve_permissions = parsed.has("preserve-permissions");
-    if preserve_permissions && extract.is_none() {
-        return Err("--preserve-permissions works only with --extract".to_owned());
-    }
-    let format = match parsed.value("format") {
-        None => None,
-        Some(word) => Some(compression(word).ok_or_else(|| {
-            let by_http = match word {
-                b"zip" => "; the server makes a zip by HTTP: its address with ?archive=zip",
-                _ => "",
-            };
-            let word = Name::from(word);
-            format!("'{word}' is not a format: {}{by_http}", FORMATS.join(", "))
-        })?),
-    };
-    let level = match parsed.value("level") {
-        None => None,
-        Some(word) => Some(
-            number(word)
-                .and_then(|level| u8::try_from(level.get()).ok())
-                .ok_or_else(|| format!("'{}' is not a level", Name::from(word)))?,
-        ),
-    };
-    Ok(Archive {
-        query,
-        below: parsed.value("below").map(<[u8]>::to_vec),
-        format,
-        level,
-        names: if parsed.has("flat") {
-            EntryNames::Base
-        } else {
-            EntryNames::Path
-        },
-        extract,
-        preserve_permissions,
-        save,
-    })
-}
-
-/// The compression named by a word of [`FORMATS`] or by a common synonym.
-fn compression(word: &[u8]) -> Option<Compression> {
-    match word {
-        b"gz" | b"gzip" | b"tar.gz" | b"tgz" => Some(Compression::Gzip),
-        b"zst" | b"zstd" | b"tar.zst" => Some(Compression::Zstd),
-        b"tar" | b"none" => Some(Compression::None),
-        _ => None,
-    }
 }

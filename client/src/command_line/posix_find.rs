@@ -1,7 +1,8 @@
 //! `find` as it is typed for find(1): `find . -name '*.pdf' -size +1M`.
 //!
 //! Owns: translating the primaries of find(1) that have an equal here, and naming what to use in place of the others. Does
-//! not own: our own options ([`crate::command_line::commands`]).
+//! not own: our own options ([`crate::command_line::commands`]), nor what the other words are
+//! ([`crate::command_line::parse_search`]).
 
 use netsocket_protocol::name::Name;
 
@@ -53,31 +54,20 @@ const OTHERS: [(&[&str], &str); 9] = [
 /// # Errors
 /// What cannot be said here, and what to use instead.
 pub(crate) fn translated(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
-    let first = words.iter().position(|word| is_primary(word));
-    let is_place = |word: &Vec<u8>| matches!(&word[..], b"." | b"..") || word.ends_with(b"/");
-    let names_place = words.iter().take_while(|word| !word.starts_with(b"-"));
-    if first.is_none() && !names_place.clone().any(is_place) {
+    if !words.iter().any(|word| is_primary(word)) {
         return Ok(words.to_vec());
     }
     let mut translation = Translation::default();
-    let mut words = words.iter().peekable();
-    // As in find(1), directories come first.
-    while let Some(word) = words.next_if(|word| !word.starts_with(b"-")) {
-        translation.place(word)?;
-    }
+    let mut words = words.iter();
     while let Some(word) = words.next() {
         if &word[..] == b"--" {
-            translation.names.extend(words.cloned());
+            translation.options.push(word.clone());
+            translation.options.extend(words.cloned());
             break;
         }
         translation.primary(word, &mut words)?;
     }
-    let Translation {
-        mut options, names, ..
-    } = translation;
-    options.push(b"--".to_vec());
-    options.extend(names);
-    Ok(options)
+    Ok(translation.options)
 }
 
 fn is_primary(word: &[u8]) -> bool {
@@ -108,26 +98,13 @@ fn instead(table: &[(&[&str], &'static str)], word: &[u8]) -> Option<&'static st
 #[derive(Default)]
 struct Translation {
     options: Vec<Vec<u8>>,
-    names: Vec<Vec<u8>>,
+    has_name: bool,
     sizes: Sizes,
     /// Which of the options says them.
     size_at: Option<usize>,
 }
 
 impl Translation {
-    fn place(&mut self, word: &[u8]) -> Result<(), String> {
-        no_operator(word)?;
-        if word.iter().any(|byte| b"*?[{".contains(byte)) {
-            self.names.push(word.to_vec());
-            return Ok(());
-        }
-        if !self.options.is_empty() {
-            return Err("find searches one directory at a time".to_owned());
-        }
-        self.options.push([b"--below=", word].concat());
-        Ok(())
-    }
-
     fn primary<'a>(
         &mut self,
         word: &[u8],
@@ -137,8 +114,8 @@ impl Translation {
         let shown = Name::from(word);
         let mut value = || words.next().ok_or_else(|| format!("{shown} needs a value"));
         match word {
-            b"-name" => self.names.push(value()?.clone()),
-            b"-iname" => self.names.push(in_any_case(value()?)),
+            b"-name" => self.name(&shown, value()?)?,
+            b"-iname" => self.name(&shown, &in_any_case(value()?))?,
             b"-type" => is_file(value()?)?,
             b"-size" => {
                 let value = value()?;
@@ -163,6 +140,14 @@ impl Translation {
 }
 
 impl Translation {
+    fn name(&mut self, typed: &Name, pattern: &[u8]) -> Result<(), String> {
+        if std::mem::replace(&mut self.has_name, true) {
+            return Err(format!("{typed} is one name too many: {EITHER}"));
+        }
+        self.options.push([b"--name=", pattern].concat());
+        Ok(())
+    }
+
     fn size(&mut self, typed: String, range: Range) -> Result<(), String> {
         let option = self.sizes.and(typed, range)?;
         let at = *self.size_at.get_or_insert(self.options.len());
@@ -261,24 +246,25 @@ mod tests {
     #[test]
     fn what_has_an_equal_is_translated() {
         for (typed, ours) in [
-            (". -name *.pdf", "--below=. -- *.pdf"),
+            (". -name *.pdf", ". --name=*.pdf"),
             (
                 "music -type f -name a.mp3 --sort size",
-                "--below=music --sort size -- a.mp3",
+                "music --name=a.mp3 --sort size",
             ),
-            ("-iname *.Jp?", "-- *.[jJ][pP]?"),
-            ("-iname \\[a[b-d]", "-- \\[[aA][b-dB-D]"),
-            ("-iname [!ab][x", "-- [!abAB][[xX]"),
-            (". -size +10k -print0", "--below=. --size=10241.. --null --"),
-            ("/ -empty -ls", "--below=/ --size=0..0 --long --"),
-            ("-size +1k -ls -size -3k", "--size=1025..2048 --long --"),
+            ("a/ b/ -name x", "a/ b/ --name=x"),
+            ("-iname *.Jp?", "--name=*.[jJ][pP]?"),
+            ("-iname \\[a[b-d]", "--name=\\[[aA][b-dB-D]"),
+            ("-iname [!ab][x", "--name=[!abAB][[xX]"),
+            (". -size +10k -print0", ". --size=10241.. --null"),
+            ("/ -empty -ls", "/ --size=0..0 --long"),
+            ("-size +1k -ls -size -3k", "--size=1025..2048 --long"),
             (
                 "documents/ -newermt 2024-01-01",
-                "--below=documents/ --modified-after=2024-01-01 --",
+                "documents/ --modified-after=2024-01-01",
             ),
-            ("*.c -size -2", "--size=..512 -- *.c"),
-            ("..", "--below=.. --"),
-            ("-name -- x", "x -- --"),
+            ("*.c -size -2", "*.c --size=..512"),
+            ("-name -- x", "--name=-- x"),
+            ("-type f -- -x", "-- -x"),
         ] {
             assert_eq!(find(typed).as_deref(), Ok(ours), "{typed}");
         }
@@ -293,6 +279,8 @@ mod tests {
             "-- -name",
             "-o x",
             "!",
+            "..",
+            "music/",
             "( --ext pdf",
         ] {
             assert_eq!(find(typed).as_deref(), Ok(typed));
@@ -315,7 +303,10 @@ mod tests {
             ),
             (". -not -name a", "no condition excludes"),
             ("( -name a -o -name b )", "( is not possible here"),
-            ("a/ b/ -name x", "one directory at a time"),
+            (
+                "-name a -iname b",
+                "-iname is one name too many: all conditions must match",
+            ),
             ("-name", "-name needs a value"),
             (
                 "-size +10k -size -1M",

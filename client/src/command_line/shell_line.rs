@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::command_line::command::{Get, Invocation};
 use crate::command_line::commands::{self, ARCHIVE_COMMANDS, CommandSpec, Group};
 use crate::command_line::options::{self, OptionSpec, ParsedOptions};
+use crate::command_line::parse_search::names_and_places;
 use crate::command_line::posix_find;
 use crate::command_line::quote::pasteable;
 
@@ -31,6 +32,7 @@ impl Place<'_> {
         match typed {
             [b'/', ..] => typed.to_vec(),
             _ if self.remote.is_empty() => typed.to_vec(),
+            b"." => self.remote.to_vec(),
             typed => [self.remote, b"/", typed].concat(),
         }
     }
@@ -125,16 +127,7 @@ fn current(
             remote(&parsed, place)
         }
         "get" => of_get(&parsed, place)?,
-        _ if is_search => {
-            let below = match parsed.value("below") {
-                None => place.remote.to_vec(),
-                Some(typed) => place.absolute(typed),
-            };
-            if !below.is_empty() {
-                line.extend(["--below".to_owned(), pasteable(&below)]);
-            }
-            parsed.operands.clone()
-        }
+        _ if is_search => of_search(&parsed, place, &mut line),
         _ if parsed.operands.is_empty() && !place.remote.is_empty() => vec![place.remote.to_vec()],
         _ => remote(&parsed, place),
     };
@@ -173,6 +166,34 @@ fn of_get(parsed: &ParsedOptions, place: &Place<'_>) -> Option<Vec<Vec<u8>>> {
     }
     let before = before.iter().map(|word| place.absolute(word));
     Some(before.chain([last.clone()]).collect())
+}
+
+/// The operands of a search, of which those that are places begin at the root; adds where names are looked for.
+fn of_search(parsed: &ParsedOptions, place: &Place<'_>, line: &mut Vec<String>) -> Vec<Vec<u8>> {
+    let (mut names, mut places) = names_and_places(parsed);
+    if parsed.has("name") {
+        // It is among the options.
+        names.remove(0);
+    }
+    let is_name = |word: &[u8]| !word.contains(&b'/') && !matches!(word, b"." | b"..");
+    if let ([], [word]) = (&names[..], &places[..])
+        && !parsed.has("name")
+        && !place.remote.is_empty()
+        && is_name(word)
+    {
+        // It may be a name as well.
+        names.append(&mut places);
+    }
+    let below = match (parsed.value("below"), &places[..]) {
+        (Some(typed), _) => place.absolute(typed),
+        (None, []) => place.remote.to_vec(),
+        (None, _) => Vec::new(),
+    };
+    if !below.is_empty() {
+        line.extend(["--below".to_owned(), pasteable(&below)]);
+    }
+    let places = places.iter().map(|word| place.absolute(word));
+    places.chain(names).collect()
 }
 
 fn remote(parsed: &ParsedOptions, place: &Place<'_>) -> Vec<Vec<u8>> {
@@ -256,8 +277,11 @@ mod tests {
             (
                 "find . -name '*.pdf' -ls",
                 true,
-                "find --below documents/. '*.pdf' -l",
+                "find documents --name '*.pdf' -l",
             ),
+            ("find 2024", true, "find --below documents 2024"),
+            ("find a /b *.pdf", true, "find documents/a /b '*.pdf'"),
+            ("find -name a", true, "find --below documents --name a"),
             ("find -- -x", true, "find --below documents -- -x"),
             ("w24ft txt", true, "w24ft txt -o -"),
             ("w24ft txt -o x", true, "w24ft txt -o x"),

@@ -32,7 +32,7 @@ pub(crate) fn refusal(line: &[u8], place: &Place<'_>) -> Option<String> {
         .find_map(|(at, word)| operator(word).map(|operator| (at, operator)))?;
     let (head, tail) = words.split_at(at);
     if operator == "#" {
-        return Some("A comment has a line of its own; quote # in a name".to_owned());
+        return Some("a comment has a line of its own; quote # in a name".to_owned());
     }
     let several = |word: &&[u8]| operator_of(word).is_some_and(|found| SEVERAL.contains(&found));
     if let Some(word) = tail.iter().find(|word| several(word)) {
@@ -41,18 +41,18 @@ pub(crate) fn refusal(line: &[u8], place: &Place<'_>) -> Option<String> {
     let file = redirected(operator, tail);
     Some(match (operator, file) {
         (">" | "1>", Some(file)) if keeps(first) => {
-            format!("There is no {operator} here: use -o {}", Name::from(file))
+            format!("there is no {operator} here: use -o {}", Name::from(file))
         }
         // Of several files, `get` would make several.
         (">" | "1>", Some(file)) if is_shown(first) && is_one_file(head) => {
             let (get, file) = (head[1..].join(&b' '), Name::from(file));
             format!(
-                "There is no {operator} here: get {} -o {file}",
+                "there is no {operator} here: get {} -o {file}",
                 Name::from(get)
             )
         }
         _ => format!(
-            "There is no {operator} here{}",
+            "there is no {operator} here{}",
             instead(operator, head, tail, place)
         ),
     })
@@ -135,7 +135,7 @@ fn is_one_file(head: &[&[u8]]) -> bool {
 }
 
 fn one_command(operator: &str) -> String {
-    format!("There is no {operator} here: one line is one command")
+    format!("there is no {operator} here: one line is one command")
 }
 
 /// An operator without a blank before it, and a command behind it: without one, it is a part of a name.
@@ -183,83 +183,83 @@ mod tests {
     #[test]
     fn what_a_shell_would_do_has_another_way() {
         for (line, said) in [
-            ("get x > out.txt", "There is no > here: use -o out.txt"),
-            ("get x >out.txt", "There is no > here: use -o out.txt"),
-            ("archive 1> 'a b'", "There is no 1> here: use -o 'a b'"),
-            ("w24ft pdf > x.tgz", "There is no > here: use -o x.tgz"),
-            ("cat a > c", "There is no > here: get a -o c"),
+            ("get x > out.txt", "there is no > here: use -o out.txt"),
+            ("get x >out.txt", "there is no > here: use -o out.txt"),
+            ("archive 1> 'a b'", "there is no 1> here: use -o 'a b'"),
+            ("w24ft pdf > x.tgz", "there is no > here: use -o x.tgz"),
+            ("cat a > c", "there is no > here: get a -o c"),
             (
                 "cat a b > c",
-                "There is no > here; in a shell: netsocket cat a b > c",
+                "there is no > here; in a shell: netsocket cat a b > c",
             ),
             (
                 "cat *.txt > c",
-                "There is no > here; in a shell: netsocket cat '*.txt' > c",
+                "there is no > here; in a shell: netsocket cat '*.txt' > c",
             ),
             (
                 "lls -l 'a b' | head",
-                "There is no | here: use !ls -l 'a b' | head, or in a shell: ls -l 'a b' | head",
+                "there is no | here: use !ls -l 'a b' | head, or in a shell: ls -l 'a b' | head",
             ),
             (
                 "find x | xargs get",
-                "There is no | here: get and archive take names and patterns, and archive the conditions of find",
+                "there is no | here: get and archive take names and patterns, and archive the conditions of find",
             ),
             (
                 "find -0 | xargs -0 tar c",
-                "There is no | here; in a shell: netsocket find -0 | xargs -0 tar c",
+                "there is no | here; in a shell: netsocket find -0 | xargs -0 tar c",
             ),
             (
                 "archive 2>/dev/null | tar t",
-                "There is no 2> here; in a shell: netsocket archive -o - 2>/dev/null | tar t",
+                "there is no 2> here; in a shell: netsocket archive -o - 2>/dev/null | tar t",
             ),
             (
                 "get x 2>/dev/null y",
-                "There is no 2> here: only a shell knows it",
+                "there is no 2> here: only a shell knows it",
             ),
-            ("cd x | wc", "There is no | here: only a shell knows it"),
-            ("ls |", "There is no | here: only a shell knows it"),
+            ("cd x | wc", "there is no | here: only a shell knows it"),
+            ("ls |", "there is no | here: only a shell knows it"),
             (
                 "ls | wc && pwd",
-                "There is no && here: one line is one command",
+                "there is no && here: one line is one command",
             ),
             (
                 "get x # the newest",
-                "A comment has a line of its own; quote # in a name",
+                "a comment has a line of its own; quote # in a name",
             ),
             (
                 "ls > list",
-                "There is no > here; in a shell: netsocket ls > list",
+                "there is no > here; in a shell: netsocket ls > list",
             ),
             (
                 "get x >> out",
-                "There is no >> here; in a shell: netsocket get x -o - >> out",
+                "there is no >> here; in a shell: netsocket get x -o - >> out",
             ),
-            ("get x >", "There is no > here: only a shell knows it"),
+            ("get x >", "there is no > here: only a shell knows it"),
             (
                 "ls | wc -l",
-                "There is no | here; in a shell: netsocket ls | wc -l",
+                "there is no | here; in a shell: netsocket ls | wc -l",
             ),
-            ("ls |wc", "There is no | here; in a shell: netsocket ls |wc"),
+            ("ls |wc", "there is no | here; in a shell: netsocket ls |wc"),
             (
                 "get x 2>/dev/null",
-                "There is no 2> here; in a shell: netsocket get x 2>/dev/null",
+                "there is no 2> here; in a shell: netsocket get x 2>/dev/null",
             ),
             (
                 "get x &",
-                "There is no & here; in a shell: netsocket get x &",
+                "there is no & here; in a shell: netsocket get x &",
             ),
             (
                 "find < names",
-                "There is no < here: no command reads standard input",
+                "there is no < here: no command reads standard input",
             ),
-            ("cd a && ls", "There is no && here: one line is one command"),
-            ("cd a ; ls", "There is no ; here: one line is one command"),
-            ("cd a; ls", "There is no ; here: one line is one command"),
-            ("cd a;ls", "There is no ; here: one line is one command"),
-            ("ls; pwd", "There is no ; here: one line is one command"),
-            ("cd a&& ls", "There is no && here: one line is one command"),
-            ("cd a ;ls -l", "There is no ; here: one line is one command"),
-            ("cd a||exit", "There is no || here: one line is one command"),
+            ("cd a && ls", "there is no && here: one line is one command"),
+            ("cd a ; ls", "there is no ; here: one line is one command"),
+            ("cd a; ls", "there is no ; here: one line is one command"),
+            ("cd a;ls", "there is no ; here: one line is one command"),
+            ("ls; pwd", "there is no ; here: one line is one command"),
+            ("cd a&& ls", "there is no && here: one line is one command"),
+            ("cd a ;ls -l", "there is no ; here: one line is one command"),
+            ("cd a||exit", "there is no || here: one line is one command"),
         ] {
             let refused = refusal(line.as_bytes(), &Place::default());
             assert_eq!(refused.as_deref(), Some(said), "{line}");

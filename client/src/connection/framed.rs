@@ -27,6 +27,9 @@ const READ_SIZE: usize = 64 * 1024;
 /// What the answer of an HTTP server begins with.
 const HTTP: &[u8] = b"HTTP/";
 
+/// What a server begins with that wants TLS and got something else: an alert, and the major version.
+const TLS_ALERT: &[u8] = &[21, 3];
+
 /// Time limit for reading the error that a server sent before it closed the connection.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -86,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Exchanges greetings with `server` over a stream, and sends the token if there is one.
     ///
     /// # Errors
-    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::HttpServer`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
+    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::HttpServer`], [`Error::TlsServer`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
     /// in time; [`Error::Server`] if the server refuses the session.
     pub async fn open(
         stream: S,
@@ -179,14 +182,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// What the server is that did not begin with the magic.
     async fn of_another_protocol(&mut self, server: &ServerAddress) -> Error {
-        while self.received.len() < HTTP.len() && HTTP.starts_with(&self.received) {
+        let may_begin = |known: &[u8], received: &[u8]| {
+            received.len() < known.len() && known.starts_with(received)
+        };
+        while may_begin(HTTP, &self.received) || may_begin(TLS_ALERT, &self.received) {
             if self.fill(&|_| ()).await.is_err() {
                 break;
             }
         }
-        match self.received.starts_with(HTTP) {
-            true => Error::HttpServer(server.to_string()),
-            false => Error::NotNetSocket(server.to_string()),
+        let server = server.to_string();
+        if self.received.starts_with(HTTP) {
+            Error::HttpServer(server)
+        } else if self.received.starts_with(TLS_ALERT) {
+            Error::TlsServer(server)
+        } else {
+            Error::NotNetSocket(server)
         }
     }
 

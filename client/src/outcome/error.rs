@@ -76,6 +76,9 @@ pub enum Error {
         "{0} is an HTTP server, not a NetSocket file server. If it is a balancer's admin address, use the port of its listen setting"
     )]
     HttpServer(String),
+    /// The server begins with an alert of TLS.
+    #[error("{0} speaks TLS: use --tls (or tls = \"on\")")]
+    TlsServer(String),
     /// The server is older than this client.
     #[error(
         "the server speaks version {theirs} of the protocol and refuses version {VERSION}{}",
@@ -142,6 +145,9 @@ pub enum Error {
         /// What prevents it.
         reason: String,
     },
+    /// There is a file already, and who was asked wants to keep it.
+    #[error("{}: kept", shown(.0))]
+    Kept(PathBuf),
     /// A command of the local shell failed.
     #[error("{0}")]
     Shell(String),
@@ -169,7 +175,7 @@ impl Error {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::Usage(_) | Self::Interrupted => Side::User,
+            Self::Usage(_) | Self::Kept(_) | Self::Interrupted => Side::User,
             Self::Target { .. }
             | Self::Exists { .. }
             | Self::Shell(_)
@@ -185,6 +191,7 @@ impl Error {
             | Self::Damaged(_) => Side::Network,
             Self::NotNetSocket(_)
             | Self::HttpServer(_)
+            | Self::TlsServer(_)
             | Self::Version { .. }
             | Self::Tls(_)
             | Self::Token(_)
@@ -202,7 +209,7 @@ impl Error {
         match self {
             Self::Usage(_) => "usage",
             Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_) => "connect",
-            Self::Tls(_) => "tls",
+            Self::Tls(_) | Self::TlsServer(_) => "tls",
             Self::Token(_) => "token",
             Self::NotNetSocket(_) | Self::HttpServer(_) => "not_netsocket",
             Self::Version { .. } => "version",
@@ -212,7 +219,7 @@ impl Error {
             Self::Damaged(_) => "damaged",
             Self::GaveUp { .. } => "gave_up",
             Self::Unpack(_) => "unpack",
-            Self::Exists { .. } => "exists",
+            Self::Exists { .. } | Self::Kept(_) => "exists",
             Self::Server(reply) => match reply.kind {
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::BadRequest => "bad_request",
@@ -262,6 +269,7 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::Target { .. }
+            | Self::Kept(_)
             | Self::Exists { .. }
             | Self::Unpack(_)
             | Self::SourceChanged
@@ -271,16 +279,37 @@ impl Error {
         }
     }
 
+    /// Whether the message has the name of the file, so that it need not be said which of several is meant.
+    #[must_use]
+    pub(crate) fn names_its_file(&self) -> bool {
+        match self {
+            Self::Usage(_)
+            | Self::Target { .. }
+            | Self::Kept(_)
+            | Self::Exists { .. }
+            | Self::Incomplete { .. } => true,
+            Self::Server(reply) => reply.kind == ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
     /// The exit code for it.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
+            // Whoever answers there, it is not the service.
             Self::Connect { .. }
             | Self::Unreachable(_)
             | Self::ClosedAtOnce(_)
+            | Self::NotNetSocket(_)
+            | Self::HttpServer(_)
+            | Self::TlsServer(_)
+            | Self::Version { .. }
             | Self::Tls(_)
             | Self::Token(_) => Exit::CannotConnect,
+            // As from `cp -i`: that was the answer.
+            Self::Kept(_) => Exit::Done,
             // A list or a file cut off by `head` is complete enough; a truncated archive is not.
             Self::ReaderGone { archive: false, .. } => Exit::Done,
             Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
@@ -427,14 +456,16 @@ mod tests {
             (Error::Token(String::new()), Exit::CannotConnect, "token"),
             (
                 Error::NotNetSocket(address.clone()),
-                Exit::TransferFailed,
+                Exit::CannotConnect,
                 "not_netsocket",
             ),
             (
-                Error::HttpServer(address),
-                Exit::TransferFailed,
+                Error::HttpServer(address.clone()),
+                Exit::CannotConnect,
                 "not_netsocket",
             ),
+            (Error::TlsServer(address), Exit::CannotConnect, "tls"),
+            (Error::Kept(PathBuf::new()), Exit::Done, "exists"),
             (
                 Error::Stalled(Duration::from_secs(30)),
                 Exit::TransferFailed,

@@ -22,7 +22,7 @@ pub enum Exit {
     NothingFound = 1,
     /// The command line, a command or a setting is wrong.
     Usage = 2,
-    /// No file server could be reached.
+    /// No file server could be reached, or what was reached is none.
     CannotConnect = 3,
     /// The answer was incomplete or could not be saved.
     TransferFailed = 4,

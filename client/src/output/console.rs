@@ -278,7 +278,10 @@ impl Console {
     /// # Errors
     /// As [`Self::print_message`].
     pub fn unfetched(&mut self, word: &str, path: &Name, error: &Error) -> Result<(), Error> {
-        self.line(&format!("{path}: {error}"));
+        match error.names_its_file() {
+            true => self.line(&error.to_string()),
+            false => self.line(&format!("{path}: {error}")),
+        }
         match self.form {
             Form::Text => Ok(()),
             Form::Json => self.print(&json::unfetched_line(word, path, error)),
@@ -299,7 +302,7 @@ impl Console {
         sentence: fn(&Warning) -> String,
     ) {
         for sentence in messages::warning_sentences(warnings, unlisted, sentence) {
-            self.say(format!("{sentence}\n").as_bytes());
+            self.line(&sentence);
         }
     }
 
@@ -326,19 +329,20 @@ impl Console {
         self.warning_lines(warnings, *unlisted, messages::list_warning);
     }
 
-    /// Prints that there is nothing to archive, and what is there perhaps.
+    /// Prints that there is nothing to archive, in the words of `said`, and what is there perhaps.
     ///
     /// # Errors
     /// As [`Self::print_message`].
     pub fn nothing_archived(
         &mut self,
         word: &str,
+        said: &str,
         lacking: &Lacking,
         stdout: Stdout,
     ) -> Result<(), Error> {
         let Lacking { warnings, unlisted } = lacking;
         if self.form == Form::Text {
-            self.answer(word, &Answer::Archive(None), stdout)?;
+            self.notice_line(said);
             self.warning_lines(warnings, *unlisted, messages::archive_warning);
             return Ok(());
         }
@@ -352,6 +356,25 @@ impl Console {
         }
     }
 
+    /// Prints that an original command has nothing to archive: its answer, as it always was.
+    ///
+    /// # Errors
+    /// As [`Self::print_message`].
+    pub fn no_original_archive(
+        &mut self,
+        word: &str,
+        lacking: &Lacking,
+        stdout: Stdout,
+    ) -> Result<(), Error> {
+        if self.form == Form::Text {
+            self.answer(word, &Answer::Archive(None), stdout)?;
+            let Lacking { warnings, unlisted } = lacking;
+            self.warning_lines(warnings, *unlisted, messages::archive_warning);
+            return Ok(());
+        }
+        self.nothing_archived(word, "", lacking, stdout)
+    }
+
     /// Prints a notice that there is no result; programs use the exit code.
     pub fn notice_line(&mut self, text: &str) {
         if !self.quiet && self.form == Form::Text {
@@ -361,7 +384,7 @@ impl Console {
 
     /// Prints a warning, also with `--quiet`.
     pub(crate) fn warning_line(&mut self, text: &str) {
-        self.say(format!("warning: {text}\n").as_bytes());
+        self.line(&format!("warning: {text}"));
     }
 
     /// Prints where in a batch an error is.
@@ -383,7 +406,7 @@ impl Console {
             1 => "1 name contains a newline".to_owned(),
             names => format!("{names} names contain a newline"),
         };
-        self.say(format!("warning: {said}: use -0 or --json to tell names apart\n").as_bytes());
+        self.warning_line(&format!("{said}: use -0 or --json to tell names apart"));
     }
 
     /// Prints an error.

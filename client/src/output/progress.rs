@@ -140,6 +140,11 @@ impl Progress {
         }
     }
 
+    /// So many directories are known; nothing is transferred yet, or any more.
+    pub fn listed(&self, directories: u64) {
+        self.counters.lock().listed = Some(directories);
+    }
+
     /// The counter for received bytes.
     #[must_use]
     pub fn counter(&self) -> Counter {
@@ -203,6 +208,8 @@ pub struct Verified {
 #[derive(Debug)]
 struct Counters {
     name: String,
+    /// Directories that are known, while they are listed.
+    listed: Option<u64>,
     total: Option<Total>,
     /// Bytes received, including incomplete blocks.
     received: u64,
@@ -217,6 +224,7 @@ impl Counters {
     fn new(name: &str, now: Instant) -> Self {
         Self {
             name: name.to_owned(),
+            listed: None,
             total: None,
             received: 0,
             blocks: 0,
@@ -270,6 +278,12 @@ impl Counters {
 
     /// What can be said behind the name, from the longest form to the shortest.
     fn forms(&self, now: Instant) -> Vec<String> {
+        if let Some(count) = self.listed {
+            return vec![
+                format!("listing: {}", text::directories(count)),
+                "listing".to_owned(),
+            ];
+        }
         let Some(total) = self.total else {
             return vec!["waiting for the server".to_owned(), "waiting".to_owned()];
         };
@@ -431,6 +445,15 @@ mod tests {
             line(&progress),
             "a.iso: 34.0 MiB of 50.0 MiB, 68%, 2.0 MiB/s, 0:08 left"
         );
+    }
+
+    #[test]
+    fn directories_are_counted_while_they_are_listed() {
+        let progress = ProgressDisplay::Hidden.transfer("");
+        progress.listed(1);
+        assert_eq!(line(&progress), "listing: 1 directory");
+        progress.listed(1_234);
+        assert_eq!(line(&progress), "listing: 1,234 directories");
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,5 +18,6 @@
 mod batch;
 mod batch_line;
 mod interactive;
+mod one_shot;
 pub mod run_command;
 pub mod signals;

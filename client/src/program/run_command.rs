@@ -1,13 +1,9 @@
 //! Runs one command: parses its words, runs it until it is done or interrupted, and reports how it ended.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt as _;
-
 use netsocket_protocol::message::Request;
 
 use crate::cmd::context::{Context, Failure};
 use crate::command_line::command::{Command, Invocation};
-use crate::command_line::manual;
 use crate::command_line::shell_line::Place;
 use crate::command_line::shell_operators;
 use crate::command_line::shell_words;
@@ -19,7 +15,7 @@ use crate::program::signals::{Interrupt, Interrupts};
 use crate::text::{shown, size};
 
 /// The first character of a line for the local shell.
-const SHELL_MARK: u8 = b'!';
+pub(super) const SHELL_MARK: u8 = b'!';
 
 /// Runs commands, one after the other, in one context.
 ///
@@ -188,7 +184,7 @@ impl Program {
         output.map_or(Stdout::Free, |output| self.context.stdout_beside(output))
     }
 
-    fn failed(&mut self, error: &Error, stdout: Stdout) -> Outcome {
+    pub(super) fn failed(&mut self, error: &Error, stdout: Stdout) -> Outcome {
         self.context.console.error(error, stdout);
         Outcome {
             exit: error.exit(),
@@ -244,24 +240,7 @@ impl Program {
         }
     }
 
-    /// Runs the command given on the command line.
-    pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
-        let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        if self.context.output.is_some()
-            && Invocation::parse(&words).is_ok_and(|invocation| !invocation.command.takes_output())
-        {
-            let names = manual::commands_with_option("output").join(", ");
-            let error = Error::Usage(format!("-o works only with {names}"));
-            return self.failed(&error, Stdout::Free).exit;
-        }
-        match Invocation::parse(&words) {
-            Ok(invocation) => self.run_interruptible(&words, invocation, interrupts).await,
-            Err(error) => self.failed(&error, Stdout::Free),
-        }
-        .exit
-    }
-
-    async fn run_interruptible(
+    pub(super) async fn run_interruptible(
         &mut self,
         words: &[Vec<u8>],
         invocation: Invocation,

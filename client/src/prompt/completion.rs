@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(written("help stat"), ["help stat ", "help status "]);
         assert_eq!(written("dirlist -"), ["dirlist -a ", "dirlist -t "]);
         assert_eq!(written("completions b"), ["completions bash "]);
-        for nothing in ["find ", "wibble ", "find --larger ", "w24fn ", "get a\\"] {
+        for nothing in ["status ", "wibble ", "find --larger ", "w24fn ", "get a\\"] {
             assert!(written(nothing).is_empty(), "{nothing}");
         }
     }
@@ -293,6 +293,8 @@ mod tests {
             ["ls music/covers/", "ls music/song.mp3 "]
         );
         assert_eq!(written("find --below m"), ["find --below music/"]);
+        assert_eq!(written("find n"), ["find notes.txt "]);
+        assert_eq!(written("archive m"), ["archive music/"]);
         assert_eq!(written("get -- m"), ["get -- music/"]);
     }
 

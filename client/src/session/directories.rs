@@ -15,13 +15,14 @@ use crate::connection::framed::Connection;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
 use crate::output::listener::Listener;
+use crate::output::progress::Progress;
 use crate::session::remote_path;
 use crate::session::{Session, receive_files, tell_closed};
 use crate::transfer::retry::{Decision, Retry};
 
 /// How many lists are requested ahead of their answers: few enough for all these requests to fit into the buffers of a
 /// connection while the server is still busy with the first.
-const AHEAD: usize = 16;
+pub(super) const AHEAD: usize = 16;
 
 /// The directories below one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,9 +45,13 @@ impl Session {
         listener: &mut impl Listener,
     ) -> Result<Directories, Error> {
         let mut walk = Walk::of(top);
+        let progress = listener.transfer("");
         let mut retry = Retry::new(Instant::now(), self.service().retry_deadline);
         loop {
-            let Err(error) = self.go_on(&mut walk, hidden, &mut retry, listener).await else {
+            let Err(error) = self
+                .go_on(&mut walk, hidden, &mut retry, &progress, listener)
+                .await
+            else {
                 return Ok(walk.found);
             };
             walk.ask_again();
@@ -70,6 +75,7 @@ impl Session {
         walk: &mut Walk,
         hidden: bool,
         retry: &mut Retry,
+        progress: &Progress,
         listener: &mut impl Listener,
     ) -> Result<(), Error> {
         let closed = |servers: &Servers| tell_closed(listener, servers);
@@ -96,6 +102,7 @@ impl Session {
                 }
                 Err(error) => return Err(error),
             }
+            progress.listed(walk.found.paths.len() as u64);
             retry.begun();
             retry.progressed();
         }

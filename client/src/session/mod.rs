@@ -6,6 +6,7 @@
 
 pub(crate) mod directories;
 pub(crate) mod listing;
+pub(crate) mod lists;
 pub(crate) mod parallel;
 pub(crate) mod remote_path;
 pub mod working_directories;

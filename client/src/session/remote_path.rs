@@ -59,19 +59,49 @@ pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The directory and the glob in the last component of a typed path, if it is a pattern.
+/// A typed path with globs among its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pattern<'a> {
+    /// What is in front of the first glob.
+    pub(crate) directory: &'a [u8],
+    /// The names from the first glob on; never empty.
+    pub(crate) parts: Vec<&'a [u8]>,
+    /// Whether a slash at its end leaves out files.
+    pub(crate) only_directories: bool,
+}
+
+/// The parts of a typed path that is a pattern.
 #[must_use]
-pub(crate) fn pattern(typed: &[u8]) -> Option<(&[u8], &str)> {
-    let (directory, name) = split(typed);
-    // A leading slash is the root.
-    let directory = if typed.starts_with(b"/") && directory.is_empty() {
-        b"/"
-    } else {
-        directory
-    };
-    let is_pattern = name.iter().any(|byte| PATTERN.contains(byte));
-    let text = std::str::from_utf8(name).ok()?;
-    is_pattern.then_some((directory, text))
+pub(crate) fn pattern(typed: &[u8]) -> Option<Pattern<'_>> {
+    let mut begin = 0;
+    let first = typed.split(|byte| *byte == b'/').find_map(|name| {
+        let at = begin;
+        begin += name.len() + 1;
+        glob(name).is_some().then_some(at)
+    })?;
+    let (directory, rest) = typed.split_at(first);
+    let mut parts = Vec::new();
+    for name in components(rest) {
+        match name {
+            b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    (!parts.is_empty()).then_some(Pattern {
+        directory,
+        parts,
+        only_directories: typed.ends_with(b"/"),
+    })
+}
+
+/// The name as a glob, if it is one.
+#[must_use]
+pub(crate) fn glob(name: &[u8]) -> Option<&str> {
+    let is_glob = name.iter().any(|byte| PATTERN.contains(byte));
+    std::str::from_utf8(name).ok().filter(|_| is_glob)
 }
 
 /// A glob that matches names with this prefix.
@@ -131,12 +161,26 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_in_the_last_part() {
-        assert_eq!(pattern(b"*.mp3"), Some((&b""[..], "*.mp3")));
-        assert_eq!(pattern(b"a/b/x?"), Some((&b"a/b"[..], "x?")));
-        assert_eq!(pattern(b"/x?"), Some((&b"/"[..], "x?")));
-        assert_eq!(pattern(b"a*/b"), None);
-        assert_eq!(pattern(b"plain"), None);
+    fn a_pattern_begins_at_its_first_glob() {
+        for (typed, directory, parts, only_directories) in [
+            ("*.mp3", "", &["*.mp3"][..], false),
+            ("a/b/x?", "a/b/", &["x?"], false),
+            ("/x?", "/", &["x?"], false),
+            ("a/*/./c", "a/", &["*", "c"], false),
+            ("*/*.pdf", "", &["*", "*.pdf"], false),
+            ("../{a,b}/", "../", &["{a,b}"], true),
+            ("*/../b*", "", &["b*"], false),
+        ] {
+            let expected = Pattern {
+                directory: directory.as_bytes(),
+                parts: parts.iter().map(|part| part.as_bytes()).collect(),
+                only_directories,
+            };
+            assert_eq!(pattern(typed.as_bytes()), Some(expected), "{typed}");
+        }
+        for typed in ["plain", "a/b", "", "*/.."] {
+            assert_eq!(pattern(typed.as_bytes()), None, "{typed}");
+        }
         assert_eq!(names_that_begin_with("a[1]*"), "a\\[1\\]\\**");
     }
 

@@ -233,7 +233,7 @@ impl Stream {
         // As curl does: no text has a zero byte, and a terminal may be unusable after one.
         if self.is_terminal && !self.is_begun && block.bytes.contains(&0) {
             return Err(Error::Usage(
-                "Not writing a file that is not text to a terminal: save it with get -o FILE, or use a pipe"
+                "not writing a file that is not text to a terminal: save it with get -o FILE, or use a pipe"
                     .to_owned(),
             ));
         }

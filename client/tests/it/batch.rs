@@ -94,7 +94,7 @@ async fn a_redirection_names_no_files() {
     assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.err,
-        "netsocket: There is no > here: use -o out.txt\n\
+        "netsocket: there is no > here: use -o out.txt\n\
          netsocket: in line 1: get notes.txt > out.txt\n"
     );
     assert_eq!(server.accepted(), 0);
@@ -119,7 +119,7 @@ async fn a_line_with_a_dash_may_fail() {
         ended.out,
         b"File not found\nNo file found\nz\xff\nesc\x1b[2J\na b\n"
     );
-    assert!(ended.err.contains("Unknown command 'nonsense'"));
+    assert!(ended.err.contains("unknown command 'nonsense'"));
 }
 
 #[tokio::test]

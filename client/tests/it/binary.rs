@@ -146,9 +146,9 @@ async fn a_flag_of_another_program_is_answered_with_what_to_use() {
         ),
         (
             &["127.0.0.1:8081", "ls"],
-            "Unknown command '127.0.0.1:8081': for a server, use --server 127.0.0.1:8081",
+            "unknown command '127.0.0.1:8081': for a server, use --server 127.0.0.1:8081",
         ),
-        (&["reget", "x"], "No command 'reget': get resumes by itself"),
+        (&["reget", "x"], "no command 'reget': get resumes by itself"),
     ] {
         let ended = run(Home::new().netsocket(words)).await;
         assert_eq!(ended.code, Some(2), "{words:?}");
@@ -419,7 +419,7 @@ async fn a_pipe_gets_names_one_a_line_without_colours() {
     let ended = run(Home::new().against(server.address, &["find", "nothing"])).await;
     assert_eq!(
         ended.err,
-        "netsocket: No file found\nnetsocket: find '*nothing*' finds names that contain it\n"
+        "netsocket: no file named nothing\nnetsocket: find '*nothing*' finds names that contain it\n"
     );
 }
 
@@ -450,7 +450,7 @@ async fn the_local_directory_is_listed_and_gets_directories() {
             &["put", "a"],
             2,
             "",
-            "No command 'put': this service is read-only",
+            "no command 'put': this service is read-only",
         ),
     ] {
         let mut command = home.against(server.address, words);

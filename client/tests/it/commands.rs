@@ -144,8 +144,8 @@ async fn wrong_commands_never_reach_the_server() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
     for (line, said) in [
-        ("", "No command given"),
-        ("lss", "Unknown command 'lss'; did you mean ls?"),
+        ("", "no command given"),
+        ("lss", "unknown command 'lss'; did you mean ls?"),
         ("dirlist", "Usage: dirlist -a | -t"),
         ("dirlist -a -t", "Usage: dirlist -a | -t"),
         ("w24fn", "Usage: w24fn NAME"),

@@ -220,13 +220,13 @@ async fn a_server_that_does_not_greet() {
         ),
         (
             Fault::Garbage,
-            TransferFailed,
+            CannotConnect,
             "not_netsocket",
             "is not a NetSocket file server",
         ),
         (
             Fault::Http,
-            TransferFailed,
+            CannotConnect,
             "not_netsocket",
             "is an HTTP server, not a NetSocket file server",
         ),
@@ -244,7 +244,7 @@ async fn a_server_that_does_not_greet() {
         ),
         (
             Fault::OldVersion,
-            TransferFailed,
+            CannotConnect,
             "version",
             "speaks version 0 of the protocol and refuses version 1 (only version 0 here)",
         ),

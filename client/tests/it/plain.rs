@@ -18,6 +18,11 @@ async fn ls_shows_a_directory_a_file_or_what_matches() {
         ("ls music/../music/", "covers/\nsong.mp3\n"),
         ("ls -r music", "song.mp3\ncovers/\n"),
         ("ls 'music/s*'", "music/song.mp3\n"),
+        ("ls '*/*.mp3'", "music/song.mp3\n"),
+        ("ls '*/*'", "music/covers/\nmusic/song.mp3\n"),
+        ("ls '*/*/'", "music/covers/\n"),
+        ("ls '*/covers'", "music/covers/\n"),
+        ("ls 'm*/./../n*'", "notes.txt\n"),
         ("ls notes.txt", "notes.txt\n"),
         ("ls 'with space.txt'", "with space.txt\n"),
         (
@@ -61,17 +66,32 @@ async fn what_is_not_there_is_said_and_is_exit_code_1() {
             "cd none",
             "the server says: there is no file or directory /none\n",
         ),
-        ("ls 'x*'", "No file found\n"),
+        ("ls 'x*'", "no file matches x*\n"),
+        ("ls 'm*/x*'", "no file matches m*/x*\n"),
+        ("ls 'notes.txt/*'", "no file matches notes.txt/*\n"),
+        (
+            "ls 'none/*'",
+            "the server says: there is no file or directory /none\n",
+        ),
         (
             "find nothing",
-            "No file found\nfind '*nothing*' finds names that contain it\n",
+            "no file named nothing\nfind '*nothing*' finds names that contain it\n",
         ),
+        (
+            "find ./nothing",
+            "the server says: there is no file or directory /nothing\n",
+        ),
+        (
+            "find music --larger 1T",
+            "no file that meets the conditions below /music\n",
+        ),
+        ("find 'x*'", "no file matches x*\n"),
         (
             "get none",
             "the server says: there is no file or directory /none\n",
         ),
-        ("get 'x*'", "No file found\n"),
-        ("archive none", "No file found\n"),
+        ("get 'x*'", "no file matches x*\n"),
+        ("archive none", "no file named none\n"),
     ] {
         assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
         let (out, err) = (client.out.text(), client.err.text());
@@ -336,7 +356,7 @@ async fn get_says_what_cannot_be_fetched() {
         (
             "get notes.txt music/song.mp3 -o -",
             Exit::Usage,
-            "Standard output takes one file, not 2: use -o DIR, or archive to combine them\n",
+            "standard output takes one file, not 2: use -o DIR, or archive to combine them\n",
         ),
         (
             "get x/notes.txt music/../notes.txt notes.txt",
@@ -357,7 +377,7 @@ async fn get_says_what_cannot_be_fetched() {
     assert!(client.home().join("notes.txt").is_file());
     let said = client.err.text();
     assert!(
-        said.contains("none: the server says: there is no file or directory /none"),
+        said.contains("the server says: there is no file or directory /none\n"),
         "{said}"
     );
 }
@@ -438,7 +458,7 @@ async fn archive_takes_its_format_from_the_name() {
         client
             .err
             .text()
-            .starts_with("Level 13 is out of range for this format: 1 to 12")
+            .starts_with("level 13 is out of range for this format: 1 to 12")
     );
 }
 
@@ -449,7 +469,7 @@ async fn help_of_one_command_names_its_options() {
     assert_eq!(client.run("help find").await, Exit::Done);
     let text = client.out.text();
     assert!(
-        text.starts_with("Usage: find [NAME|GLOB] [OPTION]...\n"),
+        text.starts_with("Usage: find [DIR|FILE]... [NAME|GLOB] [OPTION]...\n"),
         "{text}"
     );
     assert!(text.contains("  --larger SIZE  "), "{text}");

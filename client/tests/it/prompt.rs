@@ -26,7 +26,7 @@ async fn commands_are_typed_and_answered() {
     assert!(!given_up.contains("a b\r\n"), "{given_up}");
     screen.type_keys("nonsense\r");
     let answer = screen.ready().await;
-    assert!(answer.contains("\nUnknown command 'nonsense'"), "{answer}");
+    assert!(answer.contains("\nunknown command 'nonsense'"), "{answer}");
     screen.type_keys("w24ft pdf\r");
     let answer = screen.ready().await;
     assert!(answer.contains("temp.tar.gz: 12 files, 38 B"), "{answer}");
@@ -37,13 +37,13 @@ async fn commands_are_typed_and_answered() {
     screen.type_keys("w24ft pdf -o -\r");
     let answer = screen.ready().await;
     assert!(
-        answer.contains("Not writing an archive to a terminal"),
+        answer.contains("not writing an archive to a terminal"),
         "{answer}"
     );
     // Up three times: the archive with -o, the archive, nonsense.
     screen.type_keys("\x1b[A\x1b[A\x1b[A\r");
     let answer = screen.ready().await;
-    assert!(answer.contains("\nUnknown command 'nonsense'"), "{answer}");
+    assert!(answer.contains("\nunknown command 'nonsense'"), "{answer}");
     screen.type_keys("\x04");
     let (child, home) = (screen.child, screen.home);
     assert_eq!(end(child).await.code, Some(0));
@@ -60,7 +60,7 @@ async fn commands_are_typed_and_answered() {
     screen.ready().await;
     screen.type_keys("\x1b[A\r");
     let answer = screen.ready().await;
-    assert!(answer.contains("\nUnknown command 'nonsense'"), "{answer}");
+    assert!(answer.contains("\nunknown command 'nonsense'"), "{answer}");
     screen.type_keys("quitc\r");
     assert_eq!(end(screen.child).await.code, Some(0));
 }
@@ -73,7 +73,7 @@ async fn lines_pasted_at_once_are_all_performed() {
     screen.type_keys("dirlist -a\rnonsense\rw24ft pdf\rquitc\r");
     for answer in [
         "a b\r\n",
-        "Unknown command 'nonsense'",
+        "unknown command 'nonsense'",
         "temp.tar.gz: 12 files",
     ] {
         eventually(answer, || screen.text().contains(answer)).await;
@@ -264,7 +264,7 @@ async fn several_lines_of_one_paste_are_several_commands() {
     for part in [
         "a b\r\n",
         "Path: notes.txt\r\n",
-        "Unknown command 'nonsense'",
+        "unknown command 'nonsense'",
     ] {
         assert!(answer.contains(part), "{part}: {answer}");
     }
@@ -431,7 +431,7 @@ async fn a_prompt_says_at_once_that_nobody_answers() {
 #[tokio::test]
 async fn who_is_asked_for_several_files_may_agree_for_all() {
     let server = Fake::good().await;
-    let mut screen = Screen::open(Home::new(), server.address);
+    let mut screen = Screen::open_as_session_with(Home::new(), server.address, &[]);
     screen.ready().await;
     let names = ["notes.txt", "with space.txt"];
     for (keys, answered, replaced) in [
@@ -456,7 +456,21 @@ async fn who_is_asked_for_several_files_may_agree_for_all() {
     screen.shows("overwrite notes.txt? [y/N] ").await;
     screen.type_keys("a\r");
     let answer = screen.ready().await;
-    assert!(answer.contains("not overwritten"), "{answer}");
-    screen.type_keys("quit\r");
+    assert!(answer.contains("\nnotes.txt: kept\r\n"), "{answer}");
+    // Ctrl-D and Enter keep the file; Ctrl-C ends the command, and what is typed then is for the prompt.
+    for (keys, said) in [
+        ("\x04", "\r\nnotes.txt: kept\r\n"),
+        ("\r", "notes.txt: kept"),
+        ("\x03", "\r\ninterrupted\r\n"),
+    ] {
+        screen.type_keys("get notes.txt\r");
+        screen.shows("? [y/N] ").await;
+        screen.type_keys(keys);
+        let answer = screen.ready().await;
+        assert!(answer.contains(said), "{keys:?}: {answer:?}");
+    }
+    screen.type_keys("pwd\r");
+    assert!(screen.ready().await.contains("\n/\r\n"));
+    screen.type_keys("\x04");
     assert_eq!(end(screen.child).await.code, Some(0));
 }

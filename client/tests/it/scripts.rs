@@ -61,6 +61,18 @@ async fn bash_completes_commands_and_options() {
     let ended = run(Home::new().netsocket(&["completions", "bash"])).await;
     let commands = offered(&ended.out, &["netsocket", "st"]);
     assert_eq!(commands, "stat\nstatus\n");
+    // Flags are offered behind a dash.
+    for words in [&["netsocket", ""][..], &["netsocket", "--json", ""]] {
+        let all = offered(&ended.out, words);
+        assert!(
+            all.contains("\nget\n") && !all.contains('-'),
+            "{words:?}: {all}"
+        );
+    }
+    let flags = offered(&ended.out, &["netsocket", "-"]);
+    assert!(flags.lines().all(|flag| flag.starts_with('-')), "{flags}");
+    assert!(flags.contains("--server\n"), "{flags}");
+    assert_eq!(offered(&ended.out, &["netsocket", "get", ""]), "\n");
     assert_eq!(
         offered(&ended.out, &["netsocket", "find", "--lar"]),
         "--larger\n"

@@ -89,19 +89,19 @@ async fn what_has_no_line_gets_a_sentence() {
     for (typed, said) in [
         (
             "lls | head",
-            "There is no | here: use !ls | head, or in a shell: ls | head",
+            "there is no | here: use !ls | head, or in a shell: ls | head",
         ),
         (
             "find | xargs get",
-            "There is no | here: get and archive take names and patterns, and archive the conditions of find",
+            "there is no | here: get and archive take names and patterns, and archive the conditions of find",
         ),
         (
             "get -r music | tar t",
-            "There is no | here: only a shell knows it",
+            "there is no | here: only a shell knows it",
         ),
         (
             "get notes.txt # it",
-            "A comment has a line of its own; quote # in a name",
+            "a comment has a line of its own; quote # in a name",
         ),
     ] {
         let ended = batch(Home::new().against(server.address, &[]), typed.as_bytes()).await;
@@ -140,6 +140,18 @@ async fn a_search_may_start_from_a_file() {
         ("find notes.txt -size 48c", 1, ""),
         ("find notes.txt -name *.mp3", 1, ""),
         ("find nowhere -type f", 1, ""),
+        ("find music", 0, "music/song.mp3\n"),
+        ("find notes.txt", 0, "notes.txt\n"),
+        ("find ./notes.txt", 0, "notes.txt\n"),
+        ("find music/song.mp3", 0, "music/song.mp3\n"),
+        ("find music/", 0, "music/song.mp3\n"),
+        ("find song.mp3", 0, "music/song.mp3\n"),
+        ("find notes.txt music *.mp3", 0, "music/song.mp3\n"),
+        ("find notes.txt music", 0, "notes.txt\nmusic/song.mp3\n"),
+        ("find notes.txt music --limit 1", 0, "notes.txt\n"),
+        ("find none music", 1, "music/song.mp3\n"),
+        ("find mus*/*", 0, "music/song.mp3\n"),
+        ("find music/nothing", 1, ""),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         let ended = run(home.against(server.address, &words)).await;
@@ -160,10 +172,17 @@ async fn archive_says_what_was_meant() {
     for (line, said) in [
         ("archive a.tgz --ext none", "did you mean -o a.tgz?"),
         ("archive --ext none -o b.tgz a.tgz", ""),
-        ("archive x y", "archive takes one name or glob. Usage"),
+        (
+            "archive x y",
+            "archive takes one name, glob or directory. Usage",
+        ),
+        (
+            "archive notes.txt/",
+            "/notes.txt is a file: get /notes.txt downloads it",
+        ),
         (
             "archive x a.tgz",
-            "archive takes one name or glob; did you mean -o a.tgz? Usage",
+            "archive takes one name, glob or directory; did you mean -o a.tgz? Usage",
         ),
         (
             "archive --ext pdf -o f.tar.zst --format gz",
@@ -216,7 +235,7 @@ get notes.txt ../zz
 ";
     let ended = batch(home.against(server.address, &[]), lines).await;
     assert_eq!(ended.code, Some(2));
-    assert!(ended.err.contains("There is no directory to go back to"));
+    assert!(ended.err.contains("there is no directory to go back to"));
     let ended = batch(home.against(server.address, &[]), &lines[5..]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let out = String::from_utf8(ended.out).unwrap();
@@ -235,6 +254,6 @@ get notes.txt ../zz
     assert!(
         ended
             .err
-            .contains("No command 'netsocket': leave out the word netsocket")
+            .contains("no command 'netsocket': leave out the word netsocket")
     );
 }

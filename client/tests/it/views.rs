@@ -58,6 +58,16 @@ async fn a_tree_is_drawn() {
     assert_eq!(client.run("tree notes.txt").await, Exit::Usage);
     assert_eq!(client.err.text(), "/notes.txt is not a directory\n");
     assert_eq!(client.run("tree none").await, Exit::NothingFound);
+    assert_eq!(client.run("tree mus*").await, Exit::Done);
+    assert!(client.out.text().starts_with("music\n"));
+    client.err.text();
+    for (line, exit, said) in [
+        ("tree n*", Exit::NothingFound, "no directory matches n*\n"),
+        ("cd */*", Exit::Done, ""),
+    ] {
+        assert_eq!(client.run(line).await, exit, "{line}");
+        assert!(client.err.text().ends_with(said), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -81,19 +91,19 @@ async fn what_may_have_been_meant_can_be_pasted() {
         let said = client.err.text();
         assert!(said.ends_with(&format!("{hint}\n")), "{line}: {said}");
     }
-    // For find(1) and tar the name of a directory is enough.
-    for (line, said) in [
+    for (line, hint) in [
         (
-            "find music",
-            "No file found\n/music is a directory: find --below /music lists what is in it\n",
+            "find 'mus*'",
+            "/music is a directory: find /music lists what is in it",
         ),
         (
-            "archive music",
-            "/music is a directory: archive --below /music takes what is in it\n",
+            "archive music --below .",
+            "/music is a directory: archive /music takes what is in it",
         ),
     ] {
         assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
-        assert_eq!(client.err.text(), said, "{line}");
+        let said = client.err.text();
+        assert!(said.ends_with(&format!("{hint}\n")), "{line}: {said}");
     }
     assert_eq!(client.run("get music").await, Exit::Usage);
     let said = client.err.text();
@@ -155,7 +165,7 @@ async fn only_text_is_printed_on_a_terminal() {
         screen.type_keys(line);
         let answer = screen.ready().await;
         assert!(
-            answer.contains("Not writing a file that is not text to a terminal"),
+            answer.contains("not writing a file that is not text to a terminal"),
             "{answer}"
         );
     }

@@ -184,6 +184,8 @@ async fn an_http_server_is_told_from_others() {
         (&["HTTP"], "speaks another protocol"),
         (&["HTTQ/"], "speaks another protocol"),
         (&["SSH-2.0"], "speaks another protocol"),
+        (&["\x15", "\x03\x01\0\x02\x02\x0a"], "speaks TLS: use --tls"),
+        (&["\x15\x04"], "speaks another protocol"),
     ] {
         let (near, mut far) = duplex(4096);
         let send = async {

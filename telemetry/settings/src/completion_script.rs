@@ -202,7 +202,27 @@ fn for_bash(name: &str, script: &str) -> String {
     let script = script.replacen(PREVIOUS, &format!("{PREVIOUS}{FLAG_BEFORE_SIGN}"), 1);
     // It writes the dash of a program's name in two ways, and so never comes to the options of a subcommand.
     let [here, there] = ["__subcmd__", "__"].map(|dash| name.replace('-', dash));
-    script.replace(&here, &there)
+    let script = script.replace(&here, &there);
+    script.lines().map(flags_apart).collect()
+}
+
+/// A line of clap's script for bash. It offers flags among commands, and what stands for an argument in the usage: here, flags
+/// are offered behind a dash, and else only words that can be typed.
+fn flags_apart(line: &str) -> String {
+    let words = line.trim_start().strip_prefix("opts=\"");
+    let Some(words) = words.and_then(|words| words.strip_suffix('"')) else {
+        return format!("{line}\n");
+    };
+    let (flags, words): (Vec<&str>, Vec<&str>) = words
+        .split_whitespace()
+        .filter(|word| !word.starts_with(['[', '<']))
+        .partition(|word| word.starts_with('-'));
+    if flags.is_empty() {
+        return format!("{line}\n");
+    }
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let (flags, words) = (flags.join(" "), words.join(" "));
+    format!("{indent}opts=\"{words}\"\n{indent}[[ \"${{cur}}\" == -* ]] && opts=\"{flags}\"\n")
 }
 
 #[cfg(test)]
@@ -259,6 +279,27 @@ mod tests {
     fn bash_knows_the_flag_before_an_equals_sign() {
         let script = String::from_utf8(completion_script(Shell::Bash, program())).unwrap();
         assert!(script.contains(FLAG_BEFORE_SIGN), "{script}");
+    }
+
+    #[test]
+    fn bash_offers_flags_behind_a_dash() {
+        let name = Arg::new("name").required(true);
+        let command = Command::new("drain").arg(name);
+        let script = completion_script(Shell::Bash, program().subcommand(command));
+        let script = String::from_utf8(script).unwrap();
+        let lines: Vec<&str> = script.lines().map(str::trim).collect();
+        let flags_behind = |words: &str| {
+            let at = lines.iter().position(|line| *line == words);
+            at.map(|at| lines[at + 1])
+        };
+        let flags = flags_behind("opts=\"unpack drain help\"").unwrap();
+        let begin = "[[ \"${cur}\" == -* ]] && opts=\"";
+        assert!(
+            flags.starts_with(begin) && flags.contains(" --server "),
+            "{script}"
+        );
+        assert!(flags_behind("opts=\"\"").is_some(), "{script}");
+        assert!(!script.contains("<NAME>"), "{script}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::query::{Query, Sort};
 
 use super::*;
+use crate::command_line::command::Find;
 
 fn invocation(line: &str) -> Result<Invocation, String> {
     Invocation::parse(&crate::command_line::shell_words::split(line.as_bytes()).unwrap())
@@ -116,14 +117,18 @@ fn a_mistyped_command_suggests_the_nearest() {
     for (line, said) in [
         (
             "dirlst -a",
-            "Unknown command 'dirlst'; did you mean dirlist?",
+            "unknown command 'dirlst'; did you mean dirlist?",
         ),
-        ("fidn x", "Unknown command 'fidn'; did you mean find?"),
+        ("fidn x", "unknown command 'fidn'; did you mean find?"),
         (
             "wibble",
-            "Unknown command 'wibble'; help lists all commands",
+            "unknown command 'wibble'; help lists all commands",
         ),
-        ("", "No command given"),
+        (
+            "'ls -l'",
+            "unknown command 'ls -l': without the quotes it is ls -l",
+        ),
+        ("", "no command given"),
     ] {
         assert_eq!(parse(line).unwrap_err(), said);
     }
@@ -141,7 +146,7 @@ fn find_takes_the_options_of_the_protocol() {
         panic!("{command:?}");
     };
     assert!(json && !quiet && find.format.long && !find.format.null);
-    assert_eq!(find.below.as_deref(), Some(&b"/docs"[..]));
+    assert_eq!(find.search.below.as_deref(), Some(&b"/docs"[..]));
     assert_eq!(
         (find.sort, find.reverse, find.limit),
         (Sort::Size, true, None)
@@ -152,13 +157,13 @@ fn find_takes_the_options_of_the_protocol() {
         born_from: "2024-01-01".parse().ok(),
         ..Query::default()
     };
-    assert_eq!(find.query, query);
+    assert_eq!(find.search.query, query);
     let Ok(Command::Find(find)) = parse("find --limit 7 -- -odd") else {
         panic!("another command");
     };
     assert_eq!(
-        (find.limit, find.query.name),
-        (Some(7), Some("-odd".into()))
+        (find.limit, find.search.places),
+        (Some(7), vec![b"-odd".to_vec()])
     );
 }
 
@@ -168,15 +173,42 @@ fn find_is_typed_as_in_a_shell() {
     else {
         panic!("another command");
     };
-    assert_eq!(find.below.as_deref(), Some(&b"documents"[..]));
-    assert_eq!(find.query.glob.as_deref(), Some("*.[pP][dD][fF]"));
-    assert_eq!(find.query.size_min, Some((1 << 20) + 1));
+    assert_eq!(find.search.places, [b"documents".to_vec()]);
+    let query = find.search.query;
+    assert_eq!(query.glob.as_deref(), Some("*.[pP][dD][fF]"));
+    assert_eq!(query.size_min, Some((1 << 20) + 1));
     assert!(find.format.long);
     let Ok(Command::Archive(archive)) = parse("archive . -name '*.pdf' -o x.tar") else {
         panic!("another command");
     };
-    assert_eq!(archive.query.glob.as_deref(), Some("*.pdf"));
+    assert_eq!(archive.search.query.glob.as_deref(), Some("*.pdf"));
     assert_eq!(archive.save.output, Some("x.tar".into()));
+}
+
+/// Whether there is anything at a place is not known yet.
+#[test]
+fn a_word_is_a_place_unless_it_is_said_where_to_look() {
+    for (line, places, name) in [
+        ("find documents", "documents", None),
+        ("find a b/ ./c .", "a b/ ./c .", None),
+        ("find a/*.pdf", "a/*.pdf", None),
+        ("find a *.pdf", "a", Some("*.pdf")),
+        ("find *.pdf", "", Some("*.pdf")),
+        ("find -name a", "", Some("a")),
+        ("find d* --name a", "d*", Some("a")),
+        ("find a --below b", "", Some("a")),
+        ("find -name a --below b", "", Some("a")),
+    ] {
+        let Ok(Command::Find(Find { search, .. })) = parse(line) else {
+            panic!("{line}");
+        };
+        let Query {
+            name: plain, glob, ..
+        } = search.query;
+        let plain = plain.map(|name| name.to_string());
+        assert_eq!(search.places.join(&b' '), places.as_bytes(), "{line}");
+        assert_eq!(plain.or(glob).as_deref(), name, "{line}");
+    }
 }
 
 #[test]
@@ -199,7 +231,7 @@ fn what_is_wrong_is_said_with_the_usage() {
     for (line, said) in [
         (
             "find --larger x",
-            "'x' is not a size: a number of bytes, or with k, M, G, T (powers of 1024), such as 10k or 1.5M. Usage: find [NAME|GLOB] [OPTION]...",
+            "'x' is not a size: a number of bytes, or with k, M, G, T (powers of 1024), such as 10k or 1.5M. Usage: find [DIR|FILE]... [NAME|GLOB] [OPTION]...",
         ),
         (
             "find -larger 10k",
@@ -223,33 +255,51 @@ fn what_is_wrong_is_said_with_the_usage() {
         ),
         (
             "@ls",
-            "Unknown command '@ls': type ls, no line is shown anyway",
+            "unknown command '@ls': type ls, no line is shown anyway",
         ),
         (
             "find --lager 1M",
             "find has no option --lager; did you mean --larger? Usage: find",
         ),
         (
-            "find -- .",
-            "A name or glob has no directories; use --below DIR",
+            "find . --below a",
+            "a name or glob has no directories; --below DIR says where to look",
         ),
+        ("find a b --sort size", "--sort works with one directory"),
+        (
+            "find a/b --below c",
+            "a name or glob is without directories; --below DIR says where to look",
+        ),
+        (
+            "find ''",
+            "find was given an empty word; . is the current directory",
+        ),
+        ("get -r ''", "get was given an empty word"),
+        ("find --below ''", "--below needs a value, DIR"),
+        ("get a -o ''", "-o needs a value, FILE|DIR"),
         (
             "find . -mtime -7",
             "-mtime is not possible here: use --modified-after WHEN",
         ),
-        ("du -d x", "'x' is not a number of levels"),
-        ("tree -L 0", "--levels must be 1 or more"),
+        ("du -d x", "-d takes a number of levels, not 'x'"),
+        (
+            "du --max-depth=-1",
+            "--max-depth takes a number of levels, not '-1'",
+        ),
+        ("tree -L 0", "-L must be 1 or more"),
+        ("tree --levels 0", "--levels must be 1 or more"),
+        ("get a -o", "-o needs a value, FILE|DIR"),
         ("tree a b", "tree takes only one directory"),
-        ("find a b", "find takes one name or glob. Usage: find"),
+        ("find *a *b", "find takes one name or glob. Usage: find"),
         ("stat", "stat needs a path. Usage: stat PATH..."),
         ("get", "get needs a path. Usage: get PATH..."),
         (
             "get a -P 0",
-            "'0' is not a number of parallel downloads: 1 to 64",
+            "-P takes a number of downloads, 1 to 64, not '0'",
         ),
         (
-            "get a -P 65",
-            "'65' is not a number of parallel downloads: 1 to 64",
+            "get a --parallel 65",
+            "--parallel takes a number of downloads, 1 to 64, not '65'",
         ),
         ("cd a b", "cd takes only one directory. Usage: cd [DIR]"),
         ("status now", "status takes no arguments. Usage: status"),
@@ -259,16 +309,28 @@ fn what_is_wrong_is_said_with_the_usage() {
             "archive --format zip",
             "'zip' is not a format: gz, zst, tar",
         ),
-        ("archive --level big", "'big' is not a level"),
         (
-            "archive -x d -o f",
-            "--extract unpacks the archive, -o keeps it",
+            "archive --level big",
+            "--level takes a number, 1 or more, not 'big'",
         ),
-        ("completions", "Completions exist for bash, zsh, fish"),
-        ("help wibble", "There is no command 'wibble'. Usage"),
+        (
+            "archive -x d --output f",
+            "-x unpacks the archive, --output keeps it",
+        ),
+        ("archive -p", "-p works only with --extract"),
+        ("completions", "completions exist for bash, zsh, fish"),
+        (
+            "help fnid",
+            "there is no command 'fnid'; did you mean find? Usage",
+        ),
+        (
+            "stat -h",
+            "stat has no option -h; did you mean --help? Usage",
+        ),
+        ("help wibble", "there is no command 'wibble'. Usage"),
         (
             "help put",
-            "There is no command 'put': this service is read-only. Usage",
+            "there is no command 'put': this service is read-only. Usage",
         ),
         (
             "archive --min-size 1M",
@@ -351,7 +413,7 @@ fn words_never_panic() {
 fn an_option_with_one_value_is_given_once() {
     for (line, said) in [
         ("get a -o b -o c", "-o given more than once."),
-        ("get a -ob --output=b", "-o given more than once."),
+        ("get a -ob --output=b", "--output given more than once."),
         (
             "archive --format gz --format zst",
             "--format given more than once.",

@@ -154,7 +154,7 @@ fn the_page_shows_what_is_printed() {
         ..report()
     };
     let missing = ErrorReply::new(ErrorKind::NotFound, "there is no file or directory /none");
-    let usage = "find takes one name or glob. Usage: find [NAME|GLOB] [OPTION]...";
+    let usage = "find takes one name or glob. Usage: find [DIR|FILE]... [NAME|GLOB] [OPTION]...";
     let names = Answer::Names(vec!["documents".into(), Name(b"gr\xfc\xdfe!".to_vec())]);
     let mut page = examples();
     for (name, line) in [

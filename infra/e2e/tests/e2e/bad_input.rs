@@ -347,5 +347,5 @@ fn the_admin_address_for_the_listener(_: &World) {
     let said = format!(
         "netsocket: {admin} is an HTTP server, not a NetSocket file server. If it is a balancer's admin address, use the port of its listen setting\n"
     );
-    assert_eq!((ran.code, ran.stderr), (Some(4), said));
+    assert_eq!((ran.code, ran.stderr), (Some(3), said));
 }

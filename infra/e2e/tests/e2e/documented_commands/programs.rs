@@ -24,6 +24,9 @@ pub(super) const COMMANDS: &[&str] = &[
     "w24fn", "w24ft", "w24fz",
 ];
 
+/// Those that mean something only where more commands follow: they are typed into a batch.
+const OF_A_BATCH: [&str; 2] = ["cd", "lcd"];
+
 /// Exit codes of a command that was understood although nobody answered: done, nothing found or refused, cannot connect.
 const UNDERSTOOD: [Option<i32>; 3] = [Some(0), Some(1), Some(3)];
 
@@ -48,6 +51,14 @@ pub(super) fn judge(call: &Call, is_named: bool) -> Verdict {
             words[place] = home.path().display().to_string();
         }
     }
+    let is_line = program == Program::Client
+        && words
+            .first()
+            .is_some_and(|word| OF_A_BATCH.contains(&word.as_str()));
+    let input = match is_line {
+        true => std::mem::take(&mut words).join(" "),
+        false => call.input.clone(),
+    };
     let mut command = netns::isolated(unshare(call, &home));
     command.arg(program.path()).args(&words);
     let has = |word: &str| words.iter().any(|known| known == word);
@@ -62,7 +73,7 @@ pub(super) fn judge(call: &Call, is_named: bool) -> Verdict {
         _ if is_asked => &[],
         _ => &["--check-config"],
     };
-    let ran = Ran::with_input(with(command, adds), call.input.as_bytes(), PATIENCE);
+    let ran = Ran::with_input(with(command, adds), input.as_bytes(), PATIENCE);
     let is_right = match program {
         Program::Client => UNDERSTOOD.contains(&ran.code),
         _ if is_asked => UNDERSTOOD.contains(&ran.code),

@@ -1,0 +1,214 @@
+//! Where `find` and `archive` search: what the words that name no file lead to on the server.
+//!
+//! Owns: that a word is a place if there is something at it, and else a name. Does not own: which words may be places
+//! ([`crate::command_line::parse_search`]), and what is done with what is found.
+
+use netsocket_protocol::message::{FileEntry, Request};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::{Query, Sort};
+
+use super::context::{Context, Failure, below, is_hidden};
+use super::operands::{Directories, Meant};
+use crate::command_line::command::Search;
+use crate::command_line::quote::pasteable;
+use crate::outcome::error::Error;
+use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
+use crate::output::console::{Form, Stdout};
+use crate::session::remote_path;
+
+/// What there is at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Directory,
+    File,
+    /// It was not asked for.
+    Unknown,
+}
+
+/// Where a search begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Start {
+    /// Relative to the root.
+    pub(super) path: Vec<u8>,
+    pub(super) kind: Kind,
+}
+
+impl Start {
+    fn at(path: Vec<u8>) -> Self {
+        let kind = Kind::Unknown;
+        Self { path, kind }
+    }
+
+    fn of(entry: &FileEntry) -> Self {
+        let kind = match is_directory(entry) {
+            true => Kind::Directory,
+            false => Kind::File,
+        };
+        Self {
+            path: entry.path.as_bytes().to_vec(),
+            kind,
+        }
+    }
+}
+
+/// A search, and where it begins.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// Which files; without `below`.
+    pub(super) query: Query,
+    pub(super) starts: Vec<Start>,
+    /// The worst exit code of the places that are not there.
+    pub(super) exit: Exit,
+    /// The word that could have been a name, if it is a place.
+    pub(super) place: Option<Vec<u8>>,
+}
+
+impl Context {
+    /// Looks what the words of a search lead to. `stdout` is what standard output is for.
+    pub(super) async fn begin(&mut self, search: Search, stdout: Stdout) -> Result<Begun, Failure> {
+        let doubtful = doubtful(&search).map(<[u8]>::to_vec);
+        let Search {
+            mut query,
+            below,
+            places,
+        } = search;
+        let begun = |query, starts, exit, place| Begun {
+            query,
+            starts,
+            exit,
+            place,
+        };
+        if places.is_empty() {
+            let start = Start::at(self.remote_path(&below.unwrap_or_default()));
+            return Ok(begun(query, vec![start], Exit::Done, None));
+        }
+        if let Some(word) = doubtful {
+            let Some(start) = self.begin_at(&word, stdout).await? else {
+                query.name = Some(Name(word));
+                let start = Start::at(self.at.remote.clone());
+                return Ok(begun(query, vec![start], Exit::Done, None));
+            };
+            return Ok(begun(query, vec![start], Exit::Done, Some(word)));
+        }
+        let Meant { paths, mut exit } = self.meant(&places, Directories::Taken, stdout).await?;
+        let mut starts = Vec::with_capacity(paths.len());
+        for path in paths {
+            match self.existing(&path).await {
+                Ok(entry) => starts.push(Start::of(&entry)),
+                Err(error) => exit = exit.worse(self.pass_over(Failure { error, stdout })?),
+            }
+        }
+        if exit != Exit::Done && is_without_name(&query) {
+            let mut missing = places.iter().filter(|word| may_be_name(word));
+            if let Some(word) =
+                missing.find(|word| !starts.iter().any(|it| it.path == self.remote_path(word)))
+            {
+                let word = pasteable(word);
+                self.console
+                    .notice_line(&format!("find -name {word} finds files of that name"));
+            }
+        }
+        Ok(begun(query, starts, exit, None))
+    }
+
+    /// What there is at a word that may also be a name.
+    async fn begin_at(&mut self, word: &[u8], stdout: Stdout) -> Result<Option<Start>, Failure> {
+        match self.entry(&self.remote_path(word)).await {
+            Ok(entry) => Ok(entry.as_ref().map(Start::of)),
+            // What the server does not show can still be looked for.
+            Err(Error::Server(_)) => Ok(None),
+            Err(error) => Err(Failure { error, stdout }),
+        }
+    }
+
+    /// Says of a word that is a place how to look for files of that name, if there are other ones.
+    pub(super) async fn tell_namesakes(&mut self, word: &[u8], start: &Start) {
+        if self.console.quiet || self.console.form == Form::Json {
+            return;
+        }
+        let request = Request::Find {
+            query: Query {
+                name: Some(Name::from(word)),
+                below: below(&self.at.remote),
+                ..Query::default()
+            },
+            limit: 2,
+            sort: Sort::Path,
+            reverse: false,
+        };
+        // It is only a hint.
+        let Ok(namesakes) = self.entries(&request).await else {
+            return;
+        };
+        if namesakes.iter().any(|it| it.path.as_bytes() != start.path) {
+            let (path, word) = (remote_path::from_root(&start.path), pasteable(word));
+            let meant = format!("this is {path}: find -name {word} finds all files of that name");
+            self.console.notice_line(&meant);
+        }
+    }
+}
+
+/// The only word if it may be a name as well as a place.
+fn doubtful(search: &Search) -> Option<&[u8]> {
+    match &search.places[..] {
+        [word] if is_without_name(&search.query) && may_be_name(word) => Some(word),
+        _ => None,
+    }
+}
+
+fn is_without_name(query: &Query) -> bool {
+    query.name.is_none() && query.glob.is_none()
+}
+
+fn may_be_name(word: &[u8]) -> bool {
+    !word.contains(&b'/') && !matches!(word, b"." | b"..")
+}
+
+/// The request whose answer has the file at a path if it meets the conditions; others of its name may be there, too.
+pub(super) fn request_for_file(path: &[u8], conditions: &Query) -> Request {
+    let (directory, name) = remote_path::split(path);
+    let mut query = conditions.clone();
+    query.below = below(directory);
+    query.hidden |= is_hidden(path);
+    if query.name.is_none() && query.glob.is_none() {
+        query.name = Some(Name::from(name));
+    }
+    Request::Find {
+        query,
+        limit: u64::MAX,
+        sort: Sort::Path,
+        reverse: false,
+    }
+}
+
+/// Says in one line what was not found.
+pub(super) fn nothing_found(query: &Query, start: &[u8]) -> String {
+    let place = match start {
+        b"" => String::new(),
+        start => format!(" below {}", remote_path::from_root(start)),
+    };
+    let is_plain = *query
+        == Query {
+            name: query.name.clone(),
+            glob: query.glob.clone(),
+            below: query.below.clone(),
+            hidden: query.hidden,
+            ..Query::default()
+        };
+    let conditions = match is_plain {
+        true => "",
+        false => " that meets the conditions",
+    };
+    match (&query.name, &query.glob) {
+        (Some(name), _) => format!("no file named {name}{conditions}{place}"),
+        (None, Some(glob)) => {
+            let glob = Name::from(glob.as_str());
+            match is_plain {
+                true => format!("no file matches {glob}{place}"),
+                false => format!("no file matches {glob} and the conditions{place}"),
+            }
+        }
+        (None, None) => format!("no file{conditions}{place}"),
+    }
+}

@@ -1,0 +1,127 @@
+//! Tests of parsing arguments.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const LONG: OptionSpec = OptionSpec {
+    long: "long",
+    short: Some('l'),
+    value: None,
+    about: "",
+};
+const OUTPUT: OptionSpec = OptionSpec {
+    long: "output",
+    short: Some('o'),
+    value: Some("FILE"),
+    about: "",
+};
+const EXT: OptionSpec = OptionSpec {
+    long: "ext",
+    short: None,
+    value: Some("EXT"),
+    about: "",
+};
+const SPECS: [&OptionSpec; 3] = [&LONG, &OUTPUT, &EXT];
+
+fn words(line: &str) -> Vec<Vec<u8>> {
+    line.split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect()
+}
+
+const FORCE: OptionSpec = OptionSpec {
+    long: "force",
+    short: Some('f'),
+    value: None,
+    about: "",
+};
+
+fn parse(line: &str) -> Result<ParsedOptions, OptionProblem> {
+    super::parse(&SPECS, &words(line))
+}
+
+#[test]
+fn options_values_and_operands_are_told_apart() {
+    for line in [
+        "-l a --output f b --ext e",
+        "-lof a b --ext=e",
+        "-lo f --ext e -- a b",
+        "a --long b -o=f --ext e",
+        "-l a b -of --ext e",
+    ] {
+        let parsed = parse(line).unwrap();
+        assert!(parsed.has("long"), "{line}");
+        assert_eq!(parsed.value("output"), Some(&b"f"[..]), "{line}");
+        assert_eq!(parsed.operands, words("a b"), "{line}");
+        assert_eq!(
+            parsed.words(|name| name == "ext"),
+            words("--ext=e"),
+            "{line}"
+        );
+    }
+    assert_eq!(parse("-").unwrap().operands, words("-"));
+    assert_eq!(parse("-- -l --ext").unwrap().operands, words("-l --ext"));
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let unknown = |option: &str, near| OptionProblem::Unknown {
+        option: option.to_owned(),
+        near,
+    };
+    for (line, said) in [
+        ("--lnog", unknown("--lnog", Some("long"))),
+        ("--colour", unknown("--colour", None)),
+        ("-lz", unknown("-z", None)),
+        ("--long=1", OptionProblem::NoValue("long")),
+        (
+            "--output",
+            OptionProblem::NeedsValue("--output".to_owned(), "FILE"),
+        ),
+        ("-lo", OptionProblem::NeedsValue("-o".to_owned(), "FILE")),
+        (
+            "--ext=",
+            OptionProblem::NeedsValue("--ext".to_owned(), "EXT"),
+        ),
+        (
+            "-o a --output b",
+            OptionProblem::Repeated("--output".to_owned()),
+        ),
+    ] {
+        assert_eq!(parse(line).unwrap_err(), said, "{line}");
+    }
+}
+
+#[test]
+fn a_long_option_with_one_dash_is_no_file_name() {
+    const WITH_FORCE: [&OptionSpec; 4] = [&LONG, &OUTPUT, &EXT, &FORCE];
+    for (line, option, near) in [
+        ("-ext pdf", "-ext", Some("ext")),
+        ("-ext=pdf", "-ext", Some("ext")),
+        ("-force", "-force", Some("force")),
+        ("-output f", "-output", Some("output")),
+        ("-utput f", "-utput", Some("output")),
+        ("-lnog", "-lnog", Some("long")),
+        ("-long", "-long", Some("long")),
+        ("-exx", "-e", None),
+    ] {
+        let refused = super::parse(&WITH_FORCE, &words(line)).unwrap_err();
+        let expected = OptionProblem::Unknown {
+            option: option.to_owned(),
+            near,
+        };
+        assert_eq!(refused, expected, "{line}");
+    }
+    for (line, value) in [("-oforce", "force"), ("-lfoutput", "utput"), ("-ou", "u")] {
+        let parsed = super::parse(&WITH_FORCE, &words(line)).unwrap();
+        assert_eq!(parsed.value("output"), Some(value.as_bytes()), "{line}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_words_panic(words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..8), 0..6)) {
+        let _ = super::parse(&SPECS, &words);
+    }
+}

@@ -1,0 +1,198 @@
+//! Parses the commands that search: `find`, and `archive`, which takes what `find` would list.
+//!
+//! Owns: which of their words are names, and which are places to search. Does not own: whether there is anything at such a
+//! place (`cmd`), nor what is typed for find(1) ([`crate::command_line::posix_find`]).
+
+use netsocket_protocol::find as protocol;
+use netsocket_protocol::message::{Compression, EntryNames, Request};
+use netsocket_protocol::name::Name;
+use netsocket_protocol::query::Sort;
+
+use crate::command_line::archive_names::Format;
+use crate::command_line::command::{Archive, Find, Search};
+use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
+use crate::command_line::commands::FORMATS;
+use crate::command_line::option_values::{list_format, number, path, save};
+use crate::command_line::options::ParsedOptions;
+use crate::command_line::quote::pasteable;
+
+/// A search, and the order of what it finds.
+struct Ordered {
+    search: Search,
+    sort: Sort,
+    reverse: bool,
+    limit: u64,
+}
+
+/// Whether a word without a slash is a pattern for the names of files.
+#[must_use]
+pub(crate) fn is_glob_of_names(word: &[u8]) -> bool {
+    !word.contains(&b'/') && word.iter().any(|byte| b"*?[{".contains(byte))
+}
+
+/// The words that are names or globs, and those that are places, of which a single one may yet be a name.
+pub(crate) fn names_and_places(parsed: &ParsedOptions) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let words = || parsed.operands.iter().cloned();
+    match (parsed.has("below"), parsed.value("name")) {
+        // It is said where to look.
+        (true, name) => (
+            name.map(<[u8]>::to_vec)
+                .into_iter()
+                .chain(words())
+                .collect(),
+            Vec::new(),
+        ),
+        (false, Some(name)) => (vec![name.to_vec()], words().collect()),
+        (false, None) => words().partition(|word| is_glob_of_names(word)),
+    }
+}
+
+fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
+    let is_known = |name: &str| {
+        name != "below"
+            && CONDITION_OPTIONS
+                .iter()
+                .chain(&ORDER_OPTIONS)
+                .any(|spec| spec.long == name)
+    };
+    let (names, places) = names_and_places(parsed);
+    if names.iter().any(|name| matches!(&name[..], b"." | b"..")) {
+        return Err("a name or glob has no directories; --below DIR says where to look".to_owned());
+    }
+    let mut words = parsed.words(is_known);
+    words.push(b"--".to_vec());
+    words.extend(names);
+    match protocol::parse(&words).map_err(|error| of_query(typed, parsed, &error.problem))? {
+        Request::Find {
+            query,
+            limit,
+            sort,
+            reverse,
+        } => Ok(Ordered {
+            search: Search {
+                query,
+                below: parsed.value("below").map(<[u8]>::to_vec),
+                places,
+            },
+            sort,
+            reverse,
+            limit,
+        }),
+        _ => Err("this is not a search for files".to_owned()),
+    }
+}
+
+/// What is wrong with a query, in the words that were typed.
+fn of_query(typed: &str, parsed: &ParsedOptions, problem: &str) -> String {
+    if let Some(takes) = problem.strip_prefix("find takes ") {
+        return format!("{typed} takes {takes}");
+    }
+    if !problem.starts_with("the size ") {
+        return problem.replacen("A name ", "a name ", 1);
+    }
+    let sizes = parsed.words(|name| matches!(name, "larger" | "smaller" | "size"));
+    format!("no file is {}: {problem}", Name::from(sizes.join(&b' ')))
+}
+
+/// Adds what was meant where the name of an archive stands for that of a file.
+fn with_output(problem: String, parsed: &ParsedOptions) -> String {
+    let last = parsed.operands.last().filter(|_| parsed.operands.len() > 1);
+    let is_archive = |word: &&Vec<u8>| Format::of_name(&path(word.to_vec())) != Format::Unknown;
+    match last.filter(is_archive) {
+        Some(name) if !parsed.has("output") => {
+            format!("{problem}; did you mean -o {}?", pasteable(name))
+        }
+        _ => problem,
+    }
+}
+
+pub(super) fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> {
+    let Ordered {
+        search,
+        sort,
+        reverse,
+        limit,
+    } = ordered(typed, parsed)?;
+    if search.places.len() > 1 && parsed.has("sort") {
+        let option = parsed.typed("sort");
+        return Err(format!(
+            "{option} works with one directory, and these are several"
+        ));
+    }
+    Ok(Find {
+        search,
+        sort,
+        reverse,
+        limit: parsed.value("limit").map(|_| limit),
+        format: list_format(parsed),
+    })
+}
+
+pub(super) fn archive(typed: &str, parsed: &ParsedOptions) -> Result<Archive, String> {
+    let Ordered { search, .. } =
+        ordered(typed, parsed).map_err(|problem| with_output(problem, parsed))?;
+    if search.places.len() > 1 {
+        let problem = format!("{typed} takes one name, glob or directory");
+        return Err(with_output(problem, parsed));
+    }
+    let save = save(parsed);
+    let extract = parsed.value("extract").map(|value| path(value.to_vec()));
+    if extract.is_some() && save.output.is_some() {
+        let (extract, output) = (parsed.typed("extract"), parsed.typed("output"));
+        return Err(format!(
+            "{extract} unpacks the archive, {output} keeps it: use only one of them"
+        ));
+    }
+    let preserve_permissions = parsed.has("preserve-permissions");
+    if preserve_permissions && extract.is_none() {
+        let option = parsed.typed("preserve-permissions");
+        return Err(format!("{option} works only with --extract"));
+    }
+    let format = match parsed.value("format") {
+        None => None,
+        Some(word) => Some(compression(word).ok_or_else(|| {
+            let by_http = match word {
+                b"zip" => "; the server makes a zip by HTTP: its address with ?archive=zip",
+                _ => "",
+            };
+            let word = Name::from(word);
+            format!("'{word}' is not a format: {}{by_http}", FORMATS.join(", "))
+        })?),
+    };
+    let level = match parsed.value("level") {
+        None => None,
+        Some(word) => Some(
+            number(word)
+                .and_then(|level| u8::try_from(level.get()).ok())
+                .ok_or_else(|| {
+                    format!(
+                        "--level takes a number, 1 or more, not '{}'",
+                        Name::from(word)
+                    )
+                })?,
+        ),
+    };
+    Ok(Archive {
+        search,
+        format,
+        level,
+        names: if parsed.has("flat") {
+            EntryNames::Base
+        } else {
+            EntryNames::Path
+        },
+        extract,
+        preserve_permissions,
+        save,
+    })
+}
+
+/// The compression named by a word of [`FORMATS`] or by a common synonym.
+fn compression(word: &[u8]) -> Option<Compression> {
+    match word {
+        b"gz" | b"gzip" | b"tar.gz" | b"tgz" => Some(Compression::Gzip),
+        b"zst" | b"zstd" | b"tar.zst" => Some(Compression::Zstd),
+        b"tar" | b"none" => Some(Compression::None),
+        _ => None,
+    }
+}
