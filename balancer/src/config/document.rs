@@ -207,6 +207,11 @@ fn remove(list: &mut Vec<Value>, what: &str, called: &str) -> Result<(), EditErr
             .iter()
             .filter_map(|entry| name(entry).map(str::to_owned))
             .collect();
+        // The default one is at the top.
+        if known.is_empty() {
+            let said = format!("no {what} {called:?}; there is only the default one");
+            return Err(EditError(said));
+        }
         return Err(EditError(no_such(what, called, &known)));
     }
     Ok(())
@@ -373,6 +378,11 @@ mod tests {
         let without = now.changed(&Edit::RemovePool("p".into())).unwrap();
         let problems = Config::of_document(&without).unwrap_err().to_string();
         assert!(problems.contains("services[0].pool = \"p\""), "{problems}");
+        let gone = start.changed(&Edit::RemovePool("q".into())).unwrap_err();
+        assert_eq!(
+            gone.to_string(),
+            "no pool \"q\"; there is only the default one"
+        );
         let now = now.changed(&Edit::RemoveService("s".into())).unwrap();
         let now = now.changed(&Edit::RemovePool("p".into())).unwrap();
         assert_eq!(now.0, start.0);

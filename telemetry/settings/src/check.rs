@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::duration::parse_duration;
+use crate::duration::{duration_text, parse_duration};
 use crate::judged::Judged;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
@@ -229,7 +229,8 @@ impl Check {
         let read = |text: &str| parse_duration(text).ok().filter(|it| bounds.contains(it));
         self.number(key, entry, default, read, |text, needs_quotes| {
             let unit = without_unit(text, needs_quotes, &bounds);
-            format!("a duration from {least:?} to {most:?}, such as 500ms, 2s or 10m{unit}")
+            let (least, most) = (duration_text(*least), duration_text(*most));
+            format!("a duration from {least} to {most}, such as 500ms, 2s or 10m{unit}")
         })
     }
 
@@ -432,7 +433,7 @@ mod tests {
             [
                 "1:1: admin = 8404: IP:PORT; a text in quotes, not a number",
                 "2:1: name = 5: a text in quotes, not a number",
-                "3:1: timeout = 30: a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
+                "3:1: timeout = 30: a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
                 "4:1: workers = 0x1F: a whole number from 1 to 9",
                 "5:1: fast = 1: true or false",
             ]
@@ -442,7 +443,7 @@ mod tests {
             problems(text, vec![]),
             [
                 "1:1: admin = \"8404\": IP:PORT",
-                "2:1: timeout = \"5000\": a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
+                "2:1: timeout = \"5000\": a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
                 "3:1: workers = \"many\": a whole number from 1 to 9",
                 "4:1: fast = \"no\": true or false",
             ]
@@ -455,7 +456,7 @@ mod tests {
             problems("admin = ''\ntimeout = ''\n", vec![]),
             [
                 "1:1: admin = \"\": IP:PORT",
-                "2:1: timeout = \"\": a duration from 1s to 60s, such as 500ms, 2s or 10m",
+                "2:1: timeout = \"\": a duration from 1s to 1m, such as 500ms, 2s or 10m",
             ]
         );
     }

@@ -449,7 +449,7 @@ pub(crate) mod tests {
         assert_eq!(lines[0], "--listen: listen = \"nowhere\": HOST:PORT");
         assert!(
             lines[1].ends_with(
-                "timeout = \"soon\": a duration from 1s to 60s, such as 500ms, 2s or 10m"
+                "timeout = \"soon\": a duration from 1s to 1m, such as 500ms, 2s or 10m"
             )
         );
         let place = format!("{}:1:1: ", file.path().display());

@@ -62,7 +62,7 @@
 //! assert_eq!(
 //!     problems.to_string(),
 //!     "NETSOCKET_LISTEN: listen = \"soon\": IP:PORT\n\
-//!      NETSOCKET_IDLE: idle = \"soon\": a duration from 1s to 3600s, such as 500ms, 2s or 10m",
+//!      NETSOCKET_IDLE: idle = \"soon\": a duration from 1s to 1h, such as 500ms, 2s or 10m",
 //! );
 //! # Ok::<(), Problems>(())
 //! ```

@@ -233,7 +233,7 @@ fn wrong_settings_are_named() {
         ),
         (
             "idle_timeout = 10\nbackends = ['a=h:1']",
-            "idle_timeout = 10: a duration from 1ms to 2592000s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"10s\"",
+            "idle_timeout = 10: a duration from 1ms to 30d, such as 500ms, 2s or 10m; it needs a unit and quotes: \"10s\"",
         ),
         (
             "admin = 8404\nbackends = ['a=h:1']",
