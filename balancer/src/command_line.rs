@@ -91,6 +91,57 @@ mod tests {
         }
     }
 
+    /// The lines of the table in the manual are the usage of the program, but for the flags that are not worth a line there.
+    #[test]
+    fn the_manual_has_the_usage_of_every_ctl_command() {
+        const PAGE: &str = include_str!("../../docs/operations.md");
+        let mut program = <Flags as clap::CommandFactory>::command();
+        program.build();
+        let ctl = program.find_subcommand("ctl").unwrap();
+        let rows = PAGE.lines().filter(|line| line.starts_with("  | `ctl "));
+        let cells = rows.filter_map(|row| row.split(" | ").nth(1));
+        let codes = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+        let documented: Vec<String> = codes.map(|code| code.replace("\\|", "|")).collect();
+        let mut all = Vec::new();
+        for command in ctl.get_subcommands().filter(|it| it.get_name() != "help") {
+            let usage = command.clone().render_usage().to_string();
+            let lines = usage.lines().map(|line| {
+                let line = line.trim_start_matches("Usage:").trim();
+                let line = line.trim_start_matches("netsocket-balancer ");
+                line.replace(" [OPTIONS]", "").replace(['<', '>'], "")
+            });
+            all.extend(lines);
+            for line in documented.iter().filter(|it| is_of(it, command.get_name())) {
+                let flags = line
+                    .split(['[', ']', ' '])
+                    .filter_map(|it| it.strip_prefix("--"));
+                for flag in flags {
+                    let known = command
+                        .get_arguments()
+                        .any(|it| it.get_long() == Some(flag));
+                    assert!(known, "{line}");
+                }
+            }
+        }
+        // What is in brackets with dashes is an option.
+        let bare = |line: &str| {
+            let mut bare = line.to_owned();
+            while let Some(begin) = bare.find(" [--") {
+                let end = bare[begin..].find(']').unwrap() + begin;
+                bare.replace_range(begin..=end, "");
+            }
+            bare
+        };
+        let mut documented: Vec<String> = documented.iter().map(|line| bare(line)).collect();
+        all.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(documented, all);
+    }
+
+    fn is_of(line: &str, command: &str) -> bool {
+        line.split(' ').nth(1) == Some(command)
+    }
+
     #[test]
     fn flags_replace_the_file_and_the_environment_is_comma_separated() {
         let env = |name: &str| (name == "NETSOCKET_BACKENDS").then(|| "a=h:1, b=h:2".to_owned());

@@ -1,21 +1,44 @@
-//! What a command was most likely meant to be that is called otherwise here: by HAProxy, or one level up.
+//! What a command or flag was most likely meant to be that is called otherwise here: by HAProxy or nginx, or one level up.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Words, and our commands for them.
-const COMMANDS: [(&str, &[&str]); 9] = [
+const COMMANDS: [(&str, &[&str]); 21] = [
     ("undrain", &["ready"]),
     ("enable", &["ready"]),
+    ("up", &["ready"]),
     ("disable", &["maintenance", "drain"]),
+    ("down", &["maintenance", "drain"]),
+    ("maint", &["maintenance"]),
+    ("stop", &["drain", "maintenance"]),
     ("show", &["status", "backends", "sessions"]),
     ("list", &["backends", "sessions"]),
+    ("stat", &["status", "backends"]),
+    ("stats", &["status", "backends"]),
+    ("servers", &["backends"]),
+    ("sess", &["sessions"]),
     ("info", &["status"]),
+    ("events", &["transitions"]),
+    ("history", &["transitions"]),
     ("shutdown", &["kill"]),
     ("delete", &["remove"]),
+    ("del", &["remove"]),
+    ("config", &["save", "diff"]),
     ("set", &["weight", "set-pool", "set-service"]),
 ];
+/// Flags of HAProxy and nginx, and ours.
+const FLAGS: [(&str, &str); 5] = [
+    ("-f", "'--config FILE'"),
+    ("-c", "'--check-config', or '--config FILE'"),
+    ("-t", "'--check-config'"),
+    ("-s", "'ctl reload'; a signal TERM ends the program"),
+    ("-v", "'--version'"),
+];
+/// Takes a name only behind a flag.
+const SESSIONS: &str = "netsocket-balancer ctl sessions";
 
-/// Gives an error about an unknown command a better tip than a word that looks like it. `program` knows all commands.
+/// Gives an error about an unknown command or argument a better tip than a word that looks like it. `program` knows all
+/// commands.
 ///
 /// # Examples
 ///
@@ -29,26 +52,65 @@ const COMMANDS: [(&str, &[&str]); 9] = [
 /// };
 /// assert!(said("netsocket-balancer ctl undrain a").contains("'ready'"));
 /// assert!(said("netsocket-balancer status").contains("'ctl status'"));
+/// assert!(said("netsocket-balancer ctl sessions a").contains("'--backend a'"));
 /// ```
 #[must_use]
 pub fn with_tip(mut error: clap::Error, program: &clap::Command) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument {
+        return with_flag(error);
+    }
     if error.kind() != ErrorKind::InvalidSubcommand {
         return error;
     }
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
         return error;
     };
+    let before = if usage(&error).contains(" ctl ") {
+        ""
+    } else {
+        "ctl "
+    };
     let ctl = program.find_subcommand("ctl");
     let of_ctl = ctl.and_then(|ctl| ctl.find_subcommand(word));
     let meant: Vec<String> = match (of_ctl, COMMANDS.iter().find(|(other, _)| other == word)) {
         // It is no word of the level where it was written, or it would not be an error.
         (Some(_), _) => vec![format!("ctl {word}")],
-        (None, Some((_, commands))) => commands.iter().map(|it| (*it).to_owned()).collect(),
+        (None, Some((_, commands))) => {
+            let commands = commands.iter();
+            commands.map(|it| format!("{before}{it}")).collect()
+        }
         (None, None) => return error,
     };
     error.insert(
         ContextKind::SuggestedSubcommand,
         ContextValue::Strings(meant),
+    );
+    error
+}
+
+/// The line of the command that was read so far.
+fn usage(error: &clap::Error) -> String {
+    error
+        .get(ContextKind::Usage)
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+fn with_flag(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let tip = match FLAGS.iter().find(|(other, _)| other == word) {
+        Some((_, ours)) => format!("here this is {ours}"),
+        None if usage(&error).contains(SESSIONS) && !word.starts_with('-') => {
+            format!("for the sessions of a backend, write '--backend {word}'")
+        }
+        None => return error,
+    };
+    error.remove(ContextKind::SuggestedArg);
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
     );
     error
 }
@@ -73,6 +135,18 @@ mod tests {
                 assert!(ctl.find_subcommand(command).is_some(), "{command}");
                 assert!(said.contains(&format!("'{command}'")), "{said}");
             }
+            let error = Flags::try_parse_from(["netsocket-balancer", word]).unwrap_err();
+            let said = with_tip(error, &program).to_string();
+            assert!(said.contains(&format!("'ctl {}'", commands[0])), "{said}");
+        }
+    }
+
+    #[test]
+    fn flags_of_others_lead_to_ours() {
+        for (flag, ours) in FLAGS {
+            let error = Flags::try_parse_from(["netsocket-balancer", flag, "x"]).unwrap_err();
+            let said = with_tip(error, &Flags::command()).to_string();
+            assert!(said.contains(ours), "{said}");
         }
     }
 

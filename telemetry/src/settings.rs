@@ -21,7 +21,7 @@
 //!     "NETSOCKET_KAFKA_USER" => Some("balancer".to_owned()),
 //!     _ => None,
 //! };
-//! let (raw, mut check) = load::<Raw>(&ACCESS_KEYS, &Layers::default(), variable)?.into_check();
+//! let (raw, mut check) = load::<Raw>(&ACCESS_KEYS, "all.toml", &Layers::default(), variable)?.into_check();
 //! let security: Security = access(&mut check, &raw.access);
 //!
 //! // `kafka_password` is missing beside `kafka_sasl`.
@@ -159,7 +159,7 @@ fn sasl(check: &mut Check, raw: &RawAccess) -> Option<Sasl> {
             ("kafka_password", &raw.kafka_password),
         ] {
             if entry.is_some() {
-                check.problem(key, "", "has no effect without kafka_sasl");
+                check.problem_at(key, "has no effect without kafka_sasl");
             }
         }
         return None;
@@ -268,7 +268,7 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let loaded = load::<Raw>(&keys, &Layers::default(), variable)?;
+        let loaded = load::<Raw>(&keys, "all.toml", &Layers::default(), variable)?;
         let (raw, mut check) = loaded.into_check();
         let security = access(&mut check, &raw.access);
         let brokers = vec!["kafka:9092".to_owned()];

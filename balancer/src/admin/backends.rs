@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use netsocket_settings::parse_duration;
+use netsocket_settings::{no_such, parse_duration};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -216,11 +216,8 @@ fn unknown(admin: &Admin, name: &str) -> Wrong {
     let pools = admin.shared.pools().into_iter();
     let known = pools.flat_map(|pool| pool.shown());
     let known: Vec<String> = known.map(|backend| backend.full_name()).collect();
-    let said = format!(
-        "no backend {name:?}; known backends: {}\n",
-        known.join(", ")
-    );
-    (StatusCode::NOT_FOUND, said)
+    let said = no_such("backend", name, &known);
+    (StatusCode::NOT_FOUND, said + "\n")
 }
 
 /// What is leaving has sessions, but nothing of it can be changed any more.

@@ -133,15 +133,31 @@ async fn done(admin: &Admin, edit: Edit, terms: EditTerms) -> Response {
         Edit::SetBackend(pool, name, _) => Some((pool.clone(), name.clone())),
         _ => None,
     };
+    let left = match &edit {
+        Edit::RemoveBackend(pool, _) => Some(pool.clone()),
+        _ => None,
+    };
     match admin.lifecycle.edit(edit, terms).await {
         Ok(changes) => {
             let config = &admin.settings.load().config;
             let warnings = set.map(|(pool, name)| config.doubts_about(&pool, &name));
-            let reloaded = reloaded(admin, changes).with_warnings(warnings.unwrap_or_default());
+            let mut warnings = warnings.unwrap_or_default();
+            warnings.extend(
+                left.filter(|pool| serves_nobody(admin, pool))
+                    .map(|_| "no other healthy backend takes sessions now".to_owned()),
+            );
+            let reloaded = reloaded(admin, changes).with_warnings(warnings);
             Json(reloaded).into_response()
         }
         Err(error) => super::config::refused(&error),
     }
+}
+
+/// Whether no healthy backend of this pool takes sessions.
+fn serves_nobody(admin: &Admin, pool: &str) -> bool {
+    let pools = admin.shared.pools();
+    let of_name = pools.iter().find(|it| it.name() == pool);
+    of_name.is_some_and(|pool| pool.up_count() == 0)
 }
 
 /// The body: an object, whose keys are those of the settings file.

@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
-    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, load_document, load_only,
+    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, address_form, load_document,
+    load_only,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::keys::{KEYS, NESTED};
+use super::keys::{KEY_LIST, KEYS, NESTED};
 use super::raw::{Raw, all_keys};
 use super::tls::certificate_files;
 
@@ -83,7 +84,7 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load_document(&all_keys(), layers, &variable);
+        let loaded = load_document(&all_keys(), KEY_LIST, layers, &variable);
         let ignored = loaded.and_then(|loaded| {
             let (document, mut check) = loaded.into_check();
             Raw::of(&mut check, &document);
@@ -156,7 +157,7 @@ fn is_given(keys: &[Key], layers: &Layers<'_>, variable: impl Fn(&str) -> Option
 fn address(check: &mut Check, value: Option<Value>) -> AdminAddress {
     match value {
         Some(Value::Other(_)) => {
-            check.problem("admin", "", AdminAddress::FORM);
+            check.problem_at("admin", AdminAddress::FORM);
             DEFAULT_ADMIN
         }
         Some(Value::Single(text)) => admin_address(check, Some(&text)),
@@ -166,7 +167,8 @@ fn address(check: &mut Check, value: Option<Value>) -> AdminAddress {
 
 /// Judges the key `admin`.
 pub(super) fn admin_address(check: &mut Check, entry: Option<&Scalar>) -> AdminAddress {
-    let address = check.parse("admin", entry, DEFAULT_ADMIN, AdminAddress::FORM);
+    let form = address_form(AdminAddress::FORM, entry, "127.0.0.1");
+    let address = check.parse("admin", entry, DEFAULT_ADMIN, &form);
     if let (Some(given), AdminAddress::Unix(path)) = (entry, &address) {
         check.file_place("admin", given.as_str(), path);
     }

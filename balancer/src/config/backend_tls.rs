@@ -43,7 +43,7 @@ pub(super) fn read(
             Some(Arc::new(with_hosts(tls, backends, groups)))
         }),
         _ => {
-            check.problem("backend_tls", "", FORM);
+            check.problem_at("backend_tls", FORM);
             None
         }
     }
@@ -125,7 +125,7 @@ fn verifier(
     let builder = client_config().ok()?;
     let roots = match (file, verify) {
         (None, true) => {
-            check.problem("authorities", "", "is missing (or set verify = false)");
+            check.problem_at("authorities", "is missing (or set verify = false)");
             return None;
         }
         (Some(file), false) => {

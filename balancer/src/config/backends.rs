@@ -6,11 +6,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU16, NonZeroU32};
 
-use netsocket_settings::{AdminAddress, Check, Scalar, unknown_key};
+use netsocket_settings::{AdminAddress, Check, Scalar};
 
 use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
 use super::group::{Group, IpFamily, Question};
-use super::keys::Entries;
+use super::keys::{Entries, unknown_key};
 use super::name::{NAME_FORM, is_name};
 use super::own_rules as own;
 use super::scalars::Scalars;
@@ -123,9 +123,9 @@ pub(super) fn read(
         }));
     };
     match raw {
-        None => check.problem("backends", "", format!("at least one is needed: {FORM}")),
+        None => check.problem_at("backends", format!("at least one is needed: {FORM}")),
         Some(RawBackends::Other) => {
-            check.problem("backends", "", format!("a list of {FORM}"));
+            check.problem_at("backends", format!("a list of {FORM}"));
         }
         Some(RawBackends::Text(text)) if !text.as_str().contains(',') => {
             let entry = read_text(check, "backends", text.as_str().trim());
@@ -140,7 +140,7 @@ pub(super) fn read(
         }
         Some(RawBackends::List(list)) => {
             if list.is_empty() {
-                check.problem("backends", "", format!("at least one is needed: {FORM}"));
+                check.problem_at("backends", format!("at least one is needed: {FORM}"));
             }
             for (index, entry) in list.iter().enumerate() {
                 let key = format!("backends[{index}]");
@@ -148,7 +148,7 @@ pub(super) fn read(
                     RawBackend::Text(text) => (false, read_text(check, &key, text.as_str())),
                     RawBackend::Table(table) => (true, read_table(check, &key, table, common)),
                     RawBackend::Other => {
-                        check.problem(&key, "", FORM);
+                        check.problem_at(&key, FORM);
                         (false, None)
                     }
                 };
@@ -226,21 +226,25 @@ fn read_table(
     common: &Entries,
 ) -> Option<Entry> {
     let is_known = |key: &str| BACKEND_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key);
-    let keys = table.iter().map(|(entry, _)| entry);
-    for unknown in keys.filter(|entry| !is_known(entry)) {
-        check.problem(
-            &format!("{key}.{unknown}"),
-            "",
-            unknown_key(
-                unknown,
-                &[&BACKEND_KEYS[..], &BACKEND_CHECK_KEYS[..]].concat(),
-            ),
-        );
+    let unknown = |name: &str| {
+        let known = [&BACKEND_KEYS[..], &BACKEND_CHECK_KEYS[..]].concat();
+        unknown_key(name, &known)
+    };
+    for (name, _) in table.iter().filter(|(name, _)| !is_known(name)) {
+        check.problem_at(&format!("{key}.{name}"), unknown(name));
+    }
+    for (name, said) in table.misfits() {
+        let said = match is_known(name) {
+            true => said.clone(),
+            false => unknown(name),
+        };
+        check.problem_at(&format!("{key}.{name}"), said);
     }
     let mut entry = |name: &str| {
         let value = table.get(name).map(Scalar::as_str);
-        if value.is_none() {
-            check.problem(&format!("{key}.{name}"), "", "is missing");
+        let is_there = value.is_some() || table.misfits().iter().any(|it| it.0 == name);
+        if !is_there {
+            check.problem_at(&format!("{key}.{name}"), "is missing");
         }
         value
     };

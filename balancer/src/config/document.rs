@@ -4,6 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
+use netsocket_settings::no_such;
 use serde_json::{Map, Value};
 
 use super::entry_keys::DEFAULT_NAME;
@@ -60,7 +61,11 @@ impl Document {
                 return Err(EditError(said.to_owned()));
             }
             Edit::RemoveBackend(pool, name) => {
-                remove(backends(&mut document, pool)?, "backend", name)?;
+                let list = backends(&mut document, pool)?;
+                remove(list, "backend", name).map_err(|error| match pool.as_str() {
+                    DEFAULT_NAME => error,
+                    pool => EditError(format!("pool {pool}: {error}")),
+                })?;
             }
             Edit::SetPool(name, table) => set(list(&mut document, "pools"), name, table),
             Edit::RemovePool(name) => remove(list(&mut document, "pools"), "pool", name)?,
@@ -137,6 +142,7 @@ fn backends<'a>(
     document: &'a mut Map<String, Value>,
     pool: &str,
 ) -> Result<&'a mut Vec<Value>, EditError> {
+    let known = pool_names(document);
     if pool == DEFAULT_NAME && document.contains_key("backends") {
         return Ok(list(document, "backends"));
     }
@@ -157,9 +163,22 @@ fn backends<'a>(
             break;
         }
     }
-    Err(EditError(format!(
-        "no pool {pool:?} with backends of its own"
-    )))
+    Err(EditError(no_such("pool", pool, &known)))
+}
+
+/// Those with backends of their own.
+fn pool_names(document: &Map<String, Value>) -> Vec<String> {
+    let is_default = document.contains_key("backends");
+    let default = is_default.then(|| DEFAULT_NAME.to_owned());
+    let listed = ["pools", "services"].into_iter().flat_map(|key| {
+        let entries = document.get(key).and_then(Value::as_array);
+        let own = entries.into_iter().flatten();
+        own.filter(move |entry| key == "pools" || entry.get("backends").is_some())
+    });
+    default
+        .into_iter()
+        .chain(listed.filter_map(|entry| name(entry).map(str::to_owned)))
+        .collect()
 }
 
 /// The name of an entry: `NAME=HOST:PORT`, or a table with one.
@@ -184,7 +203,16 @@ fn remove(list: &mut Vec<Value>, what: &str, called: &str) -> Result<(), EditErr
     let before = list.len();
     list.retain(|entry| name(entry) != Some(called));
     if list.len() == before {
-        return Err(EditError(format!("no {what} {called:?}")));
+        let known: Vec<String> = list
+            .iter()
+            .filter_map(|entry| name(entry).map(str::to_owned))
+            .collect();
+        // The default one is at the top.
+        if known.is_empty() {
+            let said = format!("no {what} {called:?}; there is only the default one");
+            return Err(EditError(said));
+        }
+        return Err(EditError(no_such(what, called, &known)));
     }
     Ok(())
 }
@@ -289,9 +317,16 @@ mod tests {
         let none = Edit::SetBackend("q".into(), "a".into(), Map::new());
         assert_eq!(
             now.changed(&none).unwrap_err().to_string(),
-            "no pool \"q\" with backends of its own"
+            "no pool \"q\"; known pools: default, p, s"
         );
         assert!(Document::default().changed(&none).is_err());
+        for (pool, said) in [
+            ("default", "no backend \"d\"; known backends: b, c"),
+            ("p", "pool p: no backend \"d\"; known backends: z"),
+        ] {
+            let gone = Edit::RemoveBackend(pool.into(), "d".into());
+            assert_eq!(now.changed(&gone).unwrap_err().to_string(), said);
+        }
     }
 
     #[test]
@@ -343,6 +378,11 @@ mod tests {
         let without = now.changed(&Edit::RemovePool("p".into())).unwrap();
         let problems = Config::of_document(&without).unwrap_err().to_string();
         assert!(problems.contains("services[0].pool = \"p\""), "{problems}");
+        let gone = start.changed(&Edit::RemovePool("q".into())).unwrap_err();
+        assert_eq!(
+            gone.to_string(),
+            "no pool \"q\"; there is only the default one"
+        );
         let now = now.changed(&Edit::RemoveService("s".into())).unwrap();
         let now = now.changed(&Edit::RemovePool("p".into())).unwrap();
         assert_eq!(now.0, start.0);

@@ -239,7 +239,7 @@ fn exchange(check: &mut Check, entries: &Entries) -> Probe {
             any
         }),
         (None, None) => {
-            check.problem(&bytes.key, "", "is missing (or set check_expect_pattern)");
+            check.problem_at(&bytes.key, "is missing (or set check_expect_pattern)");
             any
         }
         (Some(_), Some(given)) => {

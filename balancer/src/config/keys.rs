@@ -2,10 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use netsocket_settings::{Check, Key, Scalar, unknown_key};
+use netsocket_settings::{Check, Key, Scalar};
 use netsocket_telemetry::names::ENV_KAFKA;
 
 use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
+
+/// What lists all keys, those of the tables included.
+pub(super) const KEY_LIST: &str = "docs/configuration.md";
+
+/// What is said of a key that is not one of `known`.
+pub(crate) fn unknown_key(name: &str, known: &[&str]) -> String {
+    netsocket_settings::unknown_key(name, known, KEY_LIST)
+}
 
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
 /// without the prefix: `check_interval` is `interval` in `[check]`.
@@ -156,7 +164,11 @@ pub fn in_table(key: &'static str) -> Option<(&'static str, &'static str)> {
 /// A table of the file. Wrong forms are taken in as well, to be reported with all other problems.
 #[derive(Debug)]
 pub(super) enum RawTable {
-    Table(BTreeMap<String, Scalar>),
+    Table {
+        single: BTreeMap<String, Scalar>,
+        /// Keys that have no single value, and what is said of them.
+        misfits: Vec<(String, String)>,
+    },
     Other,
 }
 
@@ -196,13 +208,22 @@ impl Entries {
             let found = match raw {
                 None => continue,
                 Some(RawTable::Other) => {
-                    check.problem(table, "", format!("a table with {}", names.join(", ")));
+                    check.problem_at(table, format!("a table with {}", names.join(", ")));
                     continue;
                 }
-                Some(RawTable::Table(found)) => found,
+                Some(RawTable::Table { single, misfits }) => {
+                    for (name, said) in misfits {
+                        let key = format!("{table}.{name}");
+                        match names.contains(&name.as_str()) {
+                            true => check.problem_at(&key, said),
+                            false => check.problem_at(&key, unknown_key(&name, &names)),
+                        }
+                    }
+                    single
+                }
             };
             for name in found.keys().filter(|name| !names.contains(&name.as_str())) {
-                check.problem(&format!("{table}.{name}"), "", unknown_key(name, &names));
+                check.problem_at(&format!("{table}.{name}"), unknown_key(name, &names));
             }
             for (key, name) in known.iter().zip(&names) {
                 let Some(value) = found.get(*name) else {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use netsocket_settings::{AdminAddress, Check, Scalar, parse_socket_address};
+use netsocket_settings::{AdminAddress, Check, Scalar, address_form, parse_socket_address};
 
 use super::keepalive::Keepalive;
 use super::name::is_name;
@@ -158,7 +158,7 @@ pub(super) enum RawListen {
 pub(super) fn read(check: &mut Check, raw: Option<&RawListen>) -> Option<Listen> {
     let texts: Vec<(String, &str)> = match raw? {
         RawListen::Other => {
-            check.problem("listen", "", FORM);
+            check.problem_at("listen", FORM);
             return None;
         }
         RawListen::Text(text) if !text.as_str().contains(',') => {
@@ -166,7 +166,7 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawListen>) -> Option<Listen>
         }
         RawListen::Text(text) => numbered(text.as_str().split(',').map(str::trim)),
         RawListen::List(list) if list.is_empty() => {
-            check.problem("listen", "", "at least one address");
+            check.problem_at("listen", "at least one address");
             return None;
         }
         RawListen::List(list) => numbered(list.iter().map(Scalar::as_str)),
@@ -183,7 +183,10 @@ pub(super) fn read(check: &mut Check, raw: Option<&RawListen>) -> Option<Listen>
                 }
                 addresses.push(address);
             }
-            Err(error) => check.problem(&key, text, error),
+            Err(ListenError) => {
+                let form = address_form(FORM, Some(&text.into()), "0.0.0.0");
+                check.problem(&key, text, form);
+            }
         }
     }
     Some(Listen(addresses))

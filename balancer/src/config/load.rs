@@ -13,7 +13,7 @@ use super::bounds::{DAY, HOUR, SHORTEST};
 use super::document::Document;
 use super::kafka::{self, KafkaGiven};
 use super::keepalive;
-use super::keys::{Entries, Entry};
+use super::keys::{Entries, Entry, KEY_LIST};
 use super::listen::{self, DEFAULT_LISTEN, ListenOptions, RawListen};
 use super::name::is_name;
 use super::raw::{Raw, all_keys};
@@ -39,7 +39,7 @@ impl Config {
         variable: impl Fn(&str) -> Option<String>,
         prepare: impl FnOnce(&mut Check),
     ) -> Result<Judged<Self>, Problems> {
-        let loaded = load_document(&all_keys(), layers, &variable)?;
+        let loaded = load_document(&all_keys(), KEY_LIST, layers, &variable)?;
         let (document, mut check) = loaded.into_check();
         prepare(&mut check);
         let beaten = |key: &Key| {

@@ -77,6 +77,7 @@ pub use health::{
 };
 pub use kafka::KafkaGiven;
 pub use keepalive::Keepalive;
+pub(crate) use keys::unknown_key;
 pub use keys::{KEYS, LISTS, NESTED, TABLES, in_table};
 pub use lifecycle::{DEFAULT_RESTART_TIMEOUT, LifecycleRules, Removed};
 pub use limits::{DEFAULT_PROXY_TIMEOUT, DEFAULT_QUEUE_LENGTH, DEFAULT_QUEUE_TIMEOUT, QueueRules};

@@ -101,7 +101,7 @@ pub(super) fn read(
         match &mut checks.agent {
             Some(agent) => agent.address = agent_address,
             None if agent_address.is_some() => {
-                check.problem("agent_port", "", "is missing: an agent has an address");
+                check.problem_at("agent_port", "is missing: an agent has an address");
             }
             None => {}
         }

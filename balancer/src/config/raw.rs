@@ -10,6 +10,7 @@ use super::backends::RawBackends;
 use super::keys::{KEYS, LISTS, NESTED, RawTable, TABLES};
 use super::listen::RawListen;
 use super::raw_value::{RawTables, RawValue};
+use super::scalars::misfit;
 
 /// The merged values, not validated. Unknown keys have been refused already (see [`netsocket_settings::load`]).
 #[derive(Debug, Default)]
@@ -51,7 +52,7 @@ impl<'a> Raw<'a> {
                     let kind = value.kind();
                     match value.single_of(key) {
                         Some(value) => drop(raw.single.insert(key.clone(), value)),
-                        None => check.problem(key, "", format!("a single value, not {kind}")),
+                        None => check.problem_at(key, misfit(key, kind)),
                     }
                 }
             }

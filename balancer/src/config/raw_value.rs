@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::backends::{RawBackend, RawBackends};
 use super::keys::RawTable;
 use super::listen::RawListen;
-use super::scalars::{Scalars, joined, scalar};
+use super::scalars::{Scalars, joined, kind_of_list, misfit, scalar};
 
 /// A value, not judged. What is in a list or a table is still that of the document: there may be tens of thousands.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl<'a> RawValue<'a> {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Single(_) => "a single value",
-            Self::List(_) => "a list",
+            Self::List(list) => kind_of_list(list),
             Self::Table(_) => "a table",
             Self::Other => "null",
         }
@@ -87,11 +87,18 @@ impl<'a> RawValue<'a> {
         let Self::Table(table) = self else {
             return RawTable::Other;
         };
-        let each = table
-            .iter()
-            .map(|(key, value)| Some((key.clone(), Self::from(value).single_of(key)?)));
-        let scalars = each.collect::<Option<_>>();
-        scalars.map_or(RawTable::Other, RawTable::Table)
+        let mut misfits = Vec::new();
+        let single = table.iter().filter_map(|(key, value)| {
+            let value = Self::from(value);
+            let kind = value.kind();
+            let read = value.single_of(key);
+            if read.is_none() {
+                misfits.push((key.clone(), misfit(key, kind)));
+            }
+            Some((key.clone(), read?))
+        });
+        let single = single.collect();
+        RawTable::Table { single, misfits }
     }
 
     pub(super) fn into_backends(self) -> RawBackends<'a> {
@@ -108,7 +115,7 @@ impl<'a> RawValue<'a> {
     fn into_backend(self) -> RawBackend<'a> {
         match self {
             Self::Single(text) => RawBackend::Text(text),
-            Self::Table(table) => Scalars::of(table).map_or(RawBackend::Other, RawBackend::Table),
+            Self::Table(table) => RawBackend::Table(Scalars::of(table)),
             _ => RawBackend::Other,
         }
     }

@@ -1,7 +1,8 @@
 //! The rules of a service: `[[services.routes]]`, and `[[routes]]` for the default service.
 
-use netsocket_settings::{Check, unknown_key};
+use netsocket_settings::Check;
 
+use super::keys::unknown_key;
 use super::name::is_name;
 use super::raw_value::{RawMap, RawValue};
 use crate::core::admission::Networks;
@@ -41,7 +42,7 @@ fn rule(check: &mut Check, mut table: RawMap<'_>, index: usize) -> RouteRule {
         .keys()
         .filter(|key| !ROUTE_KEYS.contains(&key.as_str()))
     {
-        check.problem(unknown, "", unknown_key(unknown, &ROUTE_KEYS));
+        check.problem_at(unknown, unknown_key(unknown, &ROUTE_KEYS));
     }
     let mut texts = |check: &mut Check, key: &str| texts(check, key, table.remove(key));
     let (name, pool) = (texts(check, "name"), texts(check, "pool"));
@@ -87,7 +88,7 @@ fn rule(check: &mut Check, mut table: RawMap<'_>, index: usize) -> RouteRule {
         (Some(pool), false) => RouteAction::Pool(pool),
         (None, true) => RouteAction::Refuse,
         _ => {
-            check.problem("pool", "", "set either this or refuse = true");
+            check.problem_at("pool", "set either this or refuse = true");
             RouteAction::Refuse
         }
     };
@@ -112,13 +113,13 @@ pub(super) fn texts(check: &mut Check, key: &str, value: Option<RawValue<'_>>) -
                 .map(|value| RawValue::from(value).single())
                 .collect();
             let Some(texts) = texts else {
-                check.problem(key, "", "a list of texts");
+                check.problem_at(key, "a list of texts");
                 return Vec::new();
             };
             texts.into_iter().map(|text| text.0).collect()
         }
         Some(_) => {
-            check.problem(key, "", "a text, or a list of texts");
+            check.problem_at(key, "a text, or a list of texts");
             Vec::new()
         }
     }

@@ -1,6 +1,7 @@
 //! Single values of a document as texts, alone and in a small table: one of thousands, such as that of a backend.
 
-use netsocket_settings::Scalar;
+use netsocket_settings::{Scalar, with_commas};
+use serde::de::value::SeqDeserializer;
 use serde_json::{Map, Number, Value};
 
 /// Keys whose text has commas between parts, at the top and in their tables: they may be lists as well.
@@ -19,24 +20,64 @@ const WITH_COMMAS: [&str; 10] = [
 
 /// In the order of the document. Keys are few, so that each is looked for one by one.
 #[derive(Debug)]
-pub(super) struct Scalars<'a>(Vec<(&'a str, Scalar)>);
+pub(super) struct Scalars<'a> {
+    single: Vec<(&'a str, Scalar)>,
+    /// Keys with lists or tables where a single value belongs, and what is said of them.
+    misfits: Vec<(&'a str, String)>,
+}
 
 impl<'a> Scalars<'a> {
-    /// The table, if all its values are single ones.
-    pub(super) fn of(table: &'a Map<String, Value>) -> Option<Self> {
-        let each = table
-            .iter()
-            .map(|(key, value)| Some((key.as_str(), scalar_of(key, value)?)));
-        each.collect::<Option<_>>().map(Self)
+    pub(super) fn of(table: &'a Map<String, Value>) -> Self {
+        let mut misfits = Vec::new();
+        let single = table.iter().filter_map(|(key, value)| {
+            let read = scalar_of(key, value);
+            if read.is_none() {
+                misfits.push((key.as_str(), misfit(key, kind(value))));
+            }
+            Some((key.as_str(), read?))
+        });
+        Self {
+            single: single.collect(),
+            misfits,
+        }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Scalar> {
-        let found = self.0.iter().find(|(other, _)| *other == key);
+        let found = self.single.iter().find(|(other, _)| *other == key);
         found.map(|(_, value)| value)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &Scalar)> {
-        self.0.iter().map(|(key, value)| (*key, value))
+        self.single.iter().map(|(key, value)| (*key, value))
+    }
+
+    pub(super) fn misfits(&self) -> &[(&'a str, String)] {
+        &self.misfits
+    }
+}
+
+/// What a value is, in a message.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Array(list) => kind_of_list(list),
+        Value::Object(_) => "a table",
+        Value::Null => "null",
+        _ => "a single value",
+    }
+}
+
+pub(super) fn kind_of_list(list: &[Value]) -> &'static str {
+    match list {
+        [] => "an empty list",
+        _ => "a list",
+    }
+}
+
+/// What is said of a key that has no single value.
+pub(super) fn misfit(key: &str, kind: &str) -> String {
+    match WITH_COMMAS.contains(&key) {
+        true => format!("a single value, or a list of at least one, not {kind}"),
+        false => format!("a single value, not {kind}"),
     }
 }
 
@@ -52,12 +93,10 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
 
 /// The list of this key as a text with commas, where that is what the key takes.
 pub(super) fn joined(key: &str, list: &[Value]) -> Option<Scalar> {
-    if list.is_empty() || !WITH_COMMAS.contains(&key) {
-        return None;
-    }
-    let texts = list.iter().map(|it| Some(scalar(it)?.0));
-    let texts: Vec<String> = texts.collect::<Option<_>>()?;
-    Some(Scalar(texts.join(",")))
+    let takes_commas = WITH_COMMAS.contains(&key);
+    let read = takes_commas
+        .then(|| with_commas(SeqDeserializer::<_, serde_json::Error>::new(list.iter())));
+    read?.ok().flatten()
 }
 
 fn scalar_of(key: &str, value: &Value) -> Option<Scalar> {

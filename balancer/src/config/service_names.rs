@@ -78,7 +78,7 @@ fn check_pools(check: &mut Check, config: &Config) {
         }
         let serves = |rule: &RouteRule| rule.action != RouteAction::Refuse;
         if !has_pool && !routes.is_empty() && !routes.iter().any(serves) {
-            check.problem(&key, "", "no rule has a pool, and neither has the service");
+            check.problem_at(&key, "no rule has a pool, and neither has the service");
         }
     }
     for (index, service) in config.services.iter().enumerate() {

@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::mem::take;
 
-use netsocket_settings::{Check, Scalar, unknown_key};
+use netsocket_settings::{Check, Scalar};
 
 use super::backends::RawBackends;
 use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
-use super::keys::{Entries, KEYS, RawTable, TABLES};
+use super::keys::{Entries, KEYS, RawTable, TABLES, unknown_key};
 use super::listen::RawListen;
 use super::name::{NAME_FORM, is_name};
 use super::raw_value::{RawMap, RawTables, RawValue};
+use super::scalars::misfit;
 use super::settings::{Config, NamedPool, Service};
 use super::{backend_tls, routes, service_names, tls};
 use crate::core::routing::RouteRule;
@@ -132,7 +133,7 @@ fn tables<'a>(check: &mut Check, key: &str, raw: Option<RawTables<'a>>) -> Vec<R
         None => Vec::new(),
         Some(RawTables::List(list)) => list,
         Some(RawTables::Other) => {
-            check.problem(key, "", LIST_FORM);
+            check.problem_at(key, LIST_FORM);
             Vec::new()
         }
     }
@@ -170,24 +171,26 @@ impl<'a> Parts<'a> {
             {
                 parts.tables.insert(key, value.into_table());
             } else if !known.contains(&key.as_str()) {
-                check.problem(&key, "", unknown(&key, known));
+                check.problem_at(&key, unknown(&key, known));
             } else if key == "backends" {
                 parts.backends = Some(value.into_backends());
             } else if key == "listen" {
                 parts.listen = Some(value.into_listen());
             } else if key == "routes" {
                 parts.routes = value.into_tables().unwrap_or_else(|| {
-                    check.problem(&key, "", LIST_FORM);
+                    check.problem_at(&key, LIST_FORM);
                     Vec::new()
                 });
             } else if key == "tls" {
                 parts.tls = Some(value);
             } else if key == BACKEND_TLS {
                 parts.backend_tls = Some(value);
-            } else if let Some(value) = value.single_of(&key) {
-                parts.single.insert(key, value);
             } else {
-                check.problem(&key, "", "a single value");
+                let kind = value.kind();
+                match value.single_of(&key) {
+                    Some(value) => drop(parts.single.insert(key, value)),
+                    None => check.problem_at(&key, misfit(&key, kind)),
+                }
             }
         }
         parts
@@ -195,7 +198,7 @@ impl<'a> Parts<'a> {
 
     fn name(&mut self, check: &mut Check) -> String {
         match self.single.remove("name") {
-            None => check.problem("name", "", "is missing"),
+            None => check.problem_at("name", "is missing"),
             Some(name) if is_name(name.as_str()) => return name.0,
             Some(name) => check.problem("name", name.as_str(), NAME_FORM),
         }
@@ -251,7 +254,7 @@ impl Reader<'_> {
         let name = parts.name(check);
         let pool = parts.single.remove("pool");
         if parts.listen.is_none() {
-            check.problem("listen", "", "is missing");
+            check.problem_at("listen", "is missing");
         }
         let entries = parts.entries(check, self.top);
         let backends = own_pool.then_some(parts.backends.as_ref());
@@ -272,9 +275,8 @@ impl Reader<'_> {
             None if own_pool => Some(name.clone()),
             None if !top_has_backends && !routes.is_empty() => None,
             None if !top_has_backends => {
-                check.problem(
+                check.problem_at(
                     "backends",
-                    "",
                     "is missing: backends here or at the top, or pool",
                 );
                 return;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use netsocket_credentials::{
     FileError, certificates, client_verifier, expiry, host_names, identity, server_config,
 };
-use netsocket_settings::{AdminAddress, Check, Scalar, unknown_key};
+use netsocket_settings::{AdminAddress, Check, Scalar};
 use ring::digest::{Context, SHA256};
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
@@ -17,6 +17,7 @@ use rustls::server::danger::ClientCertVerifier;
 use serde_json::Value;
 
 use super::bounds::{HOUR, SHORTEST};
+use super::keys::unknown_key;
 use super::raw_value::{RawMap, RawValue, raw_map};
 use super::routes::texts;
 use crate::core::tls::{CertificateExpiry, Chooser, Identity, ServerTls};
@@ -61,9 +62,8 @@ pub(super) fn read_admin(
 ) -> Option<Arc<ServerTls>> {
     let key = "admin_tls";
     if raw.is_some() && admin.path().is_some() {
-        check.problem(
+        check.problem_at(
             key,
-            "",
             "not with a unix socket: it cannot be reached from the network",
         );
     }
@@ -79,7 +79,7 @@ fn read_table(
     match raw? {
         RawValue::Table(table) => check.within(key, |check| server(check, raw_map(table), known)),
         _ => {
-            check.problem(key, "", FORM);
+            check.problem_at(key, FORM);
             None
         }
     }
@@ -105,7 +105,7 @@ pub(super) fn certificate_files(raw: &Value) -> Vec<PathBuf> {
 /// Takes the values of a table out of it; what is left is unknown.
 pub(super) fn refuse_unknown(check: &mut Check, table: &RawMap<'_>, known: &[&str]) {
     for unknown in table.keys().filter(|key| !known.contains(&key.as_str())) {
-        check.problem(unknown, "", unknown_key(unknown, known));
+        check.problem_at(unknown, unknown_key(unknown, known));
     }
 }
 
@@ -114,7 +114,7 @@ pub(super) fn scalar(check: &mut Check, table: &mut RawMap<'_>, key: &str) -> Op
     match table.remove(key)? {
         RawValue::Single(value) => Some(value),
         _ => {
-            check.problem(key, "", "a single value");
+            check.problem_at(key, "a single value");
             None
         }
     }
@@ -173,7 +173,7 @@ fn server(check: &mut Check, mut table: RawMap<'_>, known: &[&str]) -> Option<Ar
     let config = match config(verifier, identities, alpn) {
         Ok(config) => Arc::new(config),
         Err(error) => {
-            check.problem("certificates", "", error);
+            check.problem_at("certificates", error);
             return None;
         }
     };
@@ -243,15 +243,11 @@ fn entries(check: &mut Check, raw: Option<RawValue<'_>>) -> Vec<Entry> {
         Some(RawValue::List(list)) if !list.is_empty() => list.iter().map(RawValue::from).collect(),
         Some(single @ (RawValue::Single(_) | RawValue::Table(_))) => vec![single],
         None => {
-            check.problem(
-                "certificates",
-                "",
-                format!("is missing: {CERTIFICATE_FORM}"),
-            );
+            check.problem_at("certificates", format!("is missing: {CERTIFICATE_FORM}"));
             return Vec::new();
         }
         Some(_) => {
-            check.problem("certificates", "", format!("a list of {CERTIFICATE_FORM}"));
+            check.problem_at("certificates", format!("a list of {CERTIFICATE_FORM}"));
             return Vec::new();
         }
     };
@@ -267,7 +263,7 @@ fn entries(check: &mut Check, raw: Option<RawValue<'_>>) -> Vec<Entry> {
                 check.within(&key, |check| table_entry(check, raw_map(table)))
             }
             _ => {
-                check.problem(&key, "", CERTIFICATE_FORM);
+                check.problem_at(&key, CERTIFICATE_FORM);
                 None
             }
         }
@@ -285,7 +281,7 @@ fn table_entry(check: &mut Check, mut table: RawMap<'_>) -> Option<Entry> {
     });
     let names = names.collect();
     let Some(certificate) = scalar(check, &mut table, "certificate") else {
-        check.problem("certificate", "", "is missing");
+        check.problem_at("certificate", "is missing");
         return None;
     };
     let own_key = scalar(check, &mut table, "key");

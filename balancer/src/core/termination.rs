@@ -52,11 +52,11 @@ use crate::core::relay_end::End;
 use crate::core::side::Side;
 
 macro_rules! table {
-    ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $code:literal,)*) => {
         /// How a session ended; see the table of the module.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Termination {
-            $($(#[$meta])* $name,)*
+            $(#[doc = $meaning] $name,)*
         }
 
         impl Termination {
@@ -68,6 +68,13 @@ macro_rules! table {
             pub fn code(self) -> &'static str {
                 match self {
                     $(Self::$name => $code,)*
+                }
+            }
+
+            /// What it means, in a few words that begin with a capital letter.
+            pub(crate) fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning.trim().trim_end_matches('.'),)*
                 }
             }
         }

@@ -71,9 +71,10 @@ pub enum Action {
         weight: String,
     },
     /// Add a backend to a pool, until the next reload or restart
+    #[command(override_usage = "netsocket-balancer ctl add [OPTIONS] [POOL] <NAME=HOST:PORT>")]
     Add {
-        /// The pool [default: the default one]
-        #[arg(value_names = ["POOL", "NAME=HOST:PORT"], num_args = 1..=2, required = true)]
+        /// The backend; before it the pool, if that is not the default one
+        #[arg(value_name = "NAME=HOST:PORT", num_args = 1..=2, required = true)]
         place: Vec<String>,
         /// Its weight
         #[arg(long, allow_negative_numbers = true, value_parser = weight)]
@@ -92,9 +93,10 @@ pub enum Action {
         keys: Vec<String>,
     },
     /// Remove a backend of a pool, until the next reload or restart
+    #[command(override_usage = "netsocket-balancer ctl remove [OPTIONS] [POOL] <NAME>")]
     Remove {
-        /// The pool [default: the default one]
-        #[arg(value_names = ["POOL", "NAME"], num_args = 1..=2, required = true)]
+        /// The backend; before it the pool, if that is not the default one
+        #[arg(value_name = "NAME", num_args = 1..=2, required = true)]
         place: Vec<String>,
     },
     /// Add or change a pool, until the next reload or restart
@@ -102,6 +104,7 @@ pub enum Action {
         /// The pool
         name: String,
         /// Its table, as JSON
+        #[arg(value_name = "JSON")]
         table: String,
     },
     /// Remove a pool
@@ -114,6 +117,7 @@ pub enum Action {
         /// The service
         name: String,
         /// Its table, as JSON
+        #[arg(value_name = "JSON")]
         table: String,
     },
     /// Remove a service
@@ -133,7 +137,7 @@ pub enum Action {
     },
     /// Close a session, or all sessions of a backend
     #[command(
-        override_usage = "netsocket-balancer ctl kill <ID>\n       netsocket-balancer ctl kill --backend <NAME>"
+        override_usage = "netsocket-balancer ctl kill [OPTIONS] <ID>\n       netsocket-balancer ctl kill [OPTIONS] --backend <NAME>"
     )]
     Kill {
         /// The ID of the session, from `ctl sessions`
@@ -146,7 +150,7 @@ pub enum Action {
     /// Show or change how bytes are relayed: auto, copy or splice
     Relay {
         /// The new mode
-        #[arg(value_parser = RelayMode::ALL.map(RelayMode::as_str))]
+        #[arg(value_name = "auto|copy|splice", value_parser = RelayMode::ALL.map(RelayMode::as_str))]
         mode: Option<String>,
     },
     /// List the latest state changes of backends

@@ -70,8 +70,11 @@ pub fn run(
     // https://no-color.org
     let colours = variable("NO_COLOR").is_none_or(|set| set.is_empty());
     let live = live && variable("TERM").is_none_or(|term| term != "dumb");
+    let mut warned = None;
     let console = Console {
-        client: client(layers, arguments, variable, warn)?,
+        client: client(layers, arguments, variable, |said| {
+            warned = Some(said.to_owned());
+        })?,
         json: arguments.json,
         display: match (arguments.json, live) {
             (true, _) => Display::Json,
@@ -79,6 +82,10 @@ pub fn run(
             (false, false) => Display::Text,
         },
     };
+    // The answer of a reload says everything about the same file.
+    if let Some(said) = warned.filter(|_| arguments.action != Action::Reload) {
+        warn(&said);
+    }
     match console.act(&arguments.action, out) {
         // Whoever read it has seen enough.
         Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use netsocket_settings::{AdminAddress, parse_duration, unknown_key};
+use netsocket_settings::{AdminAddress, parse_duration};
 use serde_json::{Map, Value};
 
 use super::command::MAX_WEIGHT;
 use super::error::CtlError;
-use crate::config::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
+use crate::config::{BACKEND_CHECK_KEYS, BACKEND_KEYS, unknown_key};
 
 /// The longest deadline of a drain. The balancer judges by its own, as with the weight: this one is for messages.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);

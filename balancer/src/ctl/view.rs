@@ -7,10 +7,8 @@ use serde_json::{Map, Value};
 
 use super::answer::{Alert, Backend, Differences, Reloaded, Session, Status, Transition};
 use super::table::{Align, Table, printable};
+use crate::observe::endings::ended;
 use crate::observe::units;
-
-/// The termination code of a session that ended as it should.
-const NORMAL: &str = "--";
 
 /// What a reload did: a line for each kind of change.
 pub(super) fn reloaded(reloaded: &Reloaded) -> String {
@@ -147,12 +145,7 @@ pub(super) fn status(status: &Status) -> String {
     }
     if !sessions.by_termination.is_empty() {
         let ends = sessions.by_termination.iter();
-        let ends: Vec<_> = ends
-            .map(|(code, count)| match code.as_str() {
-                NORMAL => format!("{count} normally"),
-                code => format!("{count} with code {code}"),
-            })
-            .collect();
+        let ends: Vec<_> = ends.map(|(code, count)| ended(code, *count)).collect();
         line("ended", ends.join(", "));
     }
     if let Some(host) = &status.host {

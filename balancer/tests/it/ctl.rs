@@ -213,7 +213,11 @@ async fn exit_codes_tell_refusal_usage_and_no_answer_apart() {
             .contains("'-1' for '--weight <WEIGHT>': must be 0 to 256")
     );
     let output = ctl(admin, &["kill"]).await;
-    assert!(said(&output).2.contains("ctl kill --backend <NAME>"));
+    assert!(
+        said(&output)
+            .2
+            .contains("ctl kill [OPTIONS] --backend <NAME>")
+    );
     let output = ctl(admin, &["undrain", "echo"]).await;
     assert!(said(&output).2.contains("'ready'"));
     let output = ctl(admin, &["remove-pool", "default"]).await;
@@ -291,7 +295,9 @@ async fn add_replaces_nothing_unless_it_is_told_to() {
 #[tokio::test]
 async fn who_takes_out_the_last_backend_is_told() {
     let (a, b) = (Echo::start("a").await, Echo::start("b").await);
-    let balancer = Balancer::start(&[("a", a.address), ("b", b.address)]).await;
+    let (at_a, at_b) = (a.address, b.address);
+    let settings = format!("listen = '127.0.0.1:0'\nbackends = ['a={at_a}', 'b={at_b}']\n");
+    let balancer = start(&settings).await;
     balancer.up(2).await;
     let admin = balancer.admin;
     let alone = "; no other healthy backend takes sessions now\n";
@@ -306,6 +312,9 @@ async fn who_takes_out_the_last_backend_is_told() {
         let said = done(admin, words).await;
         assert_eq!(said.ends_with(alone), last, "{words:?}: {said}");
     }
+    let removed = done(admin, &["remove", "b"]).await;
+    let warning = "warning: no other healthy backend takes sessions now\n";
+    assert!(removed.ends_with(warning), "{removed}");
 }
 
 #[tokio::test]
@@ -537,6 +546,49 @@ async fn an_invalid_file_does_not_prevent_queries() {
         error.contains("cannot be read") && error.contains("--admin"),
         "{error}"
     );
+}
+
+/// Its answer says everything about the file.
+#[tokio::test]
+async fn a_reload_warns_of_no_problem_that_it_tells_anyway() {
+    let (balancer, _echo) = echo().await;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, "admin = '{}'\nlissten = 'x'\n", balancer.admin).unwrap();
+    for (action, warns) in [("status", true), ("reload", false)] {
+        let mut command = program();
+        command
+            .arg("--config")
+            .arg(file.path())
+            .args(["ctl", action]);
+        let run = spawn_blocking(move || command.output().unwrap());
+        let output = soon(run).await.unwrap();
+        let (code, _, error) = said(&output);
+        assert_eq!(code, Some(0), "{error}");
+        assert_eq!(error.contains("lissten"), warns, "{error}");
+    }
+}
+
+/// What stands in the address bar is as good as what stands in the settings.
+#[tokio::test]
+async fn the_address_may_be_the_url_of_the_page() {
+    let (balancer, _echo) = echo().await;
+    for (admin, code, told) in [
+        (format!("http://{}/", balancer.admin), 0, ""),
+        ("localhost".to_owned(), 2, "did you mean localhost:8404?"),
+        (
+            format!("https://{}", balancer.admin),
+            2,
+            "with --ca-file FILE?",
+        ),
+    ] {
+        let mut command = program();
+        command.args(["ctl", "--admin", &admin, "backends"]);
+        let run = spawn_blocking(move || command.output().unwrap());
+        let output = soon(run).await.unwrap();
+        let (given, _, error) = said(&output);
+        assert_eq!(given, Some(code), "{error}");
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ fn roots(check: &mut Check, file: Option<&Scalar>) -> Option<RootCertStore> {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         let said = "is missing: this system has no trusted CAs";
-        check.problem("ca_file", "", said);
+        check.problem_at("ca_file", said);
         return None;
     }
     Some(roots)
@@ -203,11 +203,11 @@ fn own(check: &mut Check, raw: &RawSecurity) -> Option<Option<(PathBuf, PathBuf)
         (Some(chain), Some(key)) => Some(Some((file(chain), file(key)))),
         (None, None) => Some(None),
         (Some(_), None) => {
-            check.problem("client_key", "", "is required with client_certificate");
+            check.problem_at("client_key", "is required with client_certificate");
             None
         }
         (None, Some(_)) => {
-            check.problem("client_certificate", "", "is required with client_key");
+            check.problem_at("client_certificate", "is required with client_key");
             None
         }
     }

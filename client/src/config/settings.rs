@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use netsocket_settings::{
     Flag, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
-    load as load_layers,
+    load as load_layers, with_commas,
 };
 use serde::Deserialize;
 
@@ -49,6 +49,8 @@ pub const DEFAULT_RETRY_DEADLINE: Duration = Duration::from_secs(60);
 /// The default log filter.
 pub const DEFAULT_LOG: &str = "warn";
 
+/// What lists all keys, for messages.
+const KEY_LIST: &str = "infra/config/client.toml";
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 /// One day, for transfers that wait for a server to come back.
@@ -96,6 +98,7 @@ pub const KEYS: [Key; 13] = [
 struct Raw {
     #[serde(flatten)]
     security: RawSecurity,
+    #[serde(default, deserialize_with = "with_commas")]
     server: Option<Scalar>,
     connect_timeout: Option<Scalar>,
     answer_timeout: Option<Scalar>,
@@ -174,7 +177,7 @@ pub(crate) fn judge(
         file: file.as_deref(),
         flags: server.into_iter().chain(given(&args.security)).collect(),
     };
-    let (raw, mut check) = load_layers::<Raw>(&KEYS, &layers, variable)?.into_check();
+    let (raw, mut check) = load_layers::<Raw>(&KEYS, KEY_LIST, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
     let service = Service {
         servers: check.parse(

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
-use netsocket_settings::{Check, Judged, Layers, Problems, Scalar, load, parse_socket_address};
+use netsocket_settings::{
+    Check, Judged, Layers, Problems, Scalar, address_form, load, parse_socket_address, with_commas,
+};
 use netsocket_telemetry::settings::{RawAccess, RawProducer};
 use serde::Deserialize;
 
@@ -15,6 +17,8 @@ use super::keys::KEYS;
 use super::root;
 use super::settings::{Config, MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_THREADS, Wires};
 
+/// What lists all keys, for messages.
+const KEY_LIST: &str = "infra/config/fileserver.toml";
 /// The most archives at a time: each may hold two blocks of 1 MiB.
 const MAX_MAX_ARCHIVES: usize = 256;
 /// The most files in plans.
@@ -52,6 +56,7 @@ struct Raw {
     root: Option<Scalar>,
     name: Option<Scalar>,
     advertise_port: Option<Scalar>,
+    #[serde(default, deserialize_with = "with_commas")]
     kafka: Option<Scalar>,
     admin: Option<Scalar>,
     index: Option<Scalar>,
@@ -69,8 +74,10 @@ struct Raw {
     archive_threads: Option<Scalar>,
     archive_blocks: Option<Scalar>,
     tls_required: Option<Scalar>,
+    #[serde(default, deserialize_with = "with_commas")]
     wires: Option<Scalar>,
     old_wire: Option<Scalar>,
+    #[serde(default, deserialize_with = "with_commas")]
     cors_origins: Option<Scalar>,
     index_html: Option<Scalar>,
     spool_dir: Option<Scalar>,
@@ -122,9 +129,9 @@ impl Config {
         look: impl FnOnce(&mut Check, &Self),
     ) -> Result<Judged<Self>, Problems> {
         let home = variable(ENV_HOME).filter(|home| !home.is_empty());
-        let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
+        let (raw, mut check) = load::<Raw>(&KEYS, KEY_LIST, layers, variable)?.into_check();
         if raw.root.is_none() && home.is_none() {
-            check.problem("root", "", "a directory to share, because HOME is not set");
+            check.problem_at("root", "a directory to share, because HOME is not set");
         }
         let default = Self::new(home.unwrap_or_default());
         let config = raw.judged(&mut check, default);
@@ -142,7 +149,11 @@ impl Raw {
                 "listen",
                 self.listen.as_ref(),
                 default.listen,
-                "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
+                &address_form(
+                    "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
+                    self.listen.as_ref(),
+                    "0.0.0.0",
+                ),
                 parse_socket_address,
             ),
             proxy_protocol: switch(
@@ -325,7 +336,11 @@ impl Raw {
                 "admin",
                 self.admin.as_ref(),
                 default.admin,
-                "an address and a port, such as 127.0.0.1:9404",
+                &address_form(
+                    "an address and a port, such as 127.0.0.1:9404",
+                    self.admin.as_ref(),
+                    "127.0.0.1",
+                ),
                 |text| parse_socket_address(text).map(Some),
             ),
             index: switch(check, "index", self.index.as_ref(), default.index),

@@ -94,7 +94,7 @@ fn every_key_of_a_file_is_taken() {
          kafka_sasl = 'plain'\nkafka_user = 'u'\nkafka_password = 'p'\nadmin = '127.0.0.1:0'\nindex = false\nindex_batch = '1s'\n\
          rescan_interval = '1m'\nmax_watches = 7\nallow_hidden = true\nidle_timeout = '1m'\nprogress_timeout = '500ms'\n\
          max_sessions = 3\nmax_sessions_per_address = 2\nmax_request = '4K'\nmax_archives = 2\n\
-         max_planned_files = 7\narchive_threads = 5\narchive_blocks = 6\nold_wire = false\nwires = 'new, http'\n\
+         max_planned_files = 7\narchive_threads = 5\narchive_blocks = 6\nold_wire = false\nwires = ['new', 'http']\n\
          cors_origins = 'https://a, http://b:1'\nindex_html = true\ntls_required = true\n\
          spool_dir = '/var/tmp'\nspool_limit = '1G'\nspool_reserve = '1M'\nconfinement = 'off'\n\
          drain_timeout = '0'\nlog = 'warn'\nlog_format = 'json'\n",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::duration::parse_duration;
+use crate::duration::{duration_text, parse_duration};
 use crate::judged::Judged;
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
@@ -32,7 +32,7 @@ use crate::sources::Sources;
 /// ];
 ///
 /// let wrong = |_: &str| Some("many".to_owned());
-/// let (raw, mut check) = load::<Raw>(&KEYS, &Layers::default(), wrong)?.into_check();
+/// let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", &Layers::default(), wrong)?.into_check();
 /// // A wrong value is a problem, and the default stands in for it until the end.
 /// assert_eq!(check.parse("port", raw.port.as_ref(), 80_u16, "a port"), 80);
 /// check.problem("size", "many", "a size");
@@ -137,15 +137,25 @@ impl Check {
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
         let key = self.full(key);
-        let given = match (given.to_string(), self.sources.written(&key)) {
-            (given, _) if given.is_empty() => given,
-            (_, Some(written)) => written.to_owned(),
-            (given, None) => format!("{given:?}"),
+        let given = match self.sources.written(&key) {
+            Some(written) => written.to_owned(),
+            None => format!("{:?}", given.to_string()),
         };
         self.problems.push(Problem {
             origin: self.sources.origin(&key),
             key,
             given,
+            allowed: allowed.to_string(),
+        });
+    }
+
+    /// The same where there is no value to show: there is none, or it is a secret, or a list or a table.
+    pub fn problem_at(&mut self, key: &str, allowed: impl Display) {
+        let key = self.full(key);
+        self.problems.push(Problem {
+            origin: self.sources.origin(&key),
+            key,
+            given: String::new(),
             allowed: allowed.to_string(),
         });
     }
@@ -161,7 +171,8 @@ impl Check {
     }
 
     /// The entry under `key` may be a number, or true or false, without quotes. Every other entry is a text: one that is not
-    /// is a problem, as `name = 5` most likely was meant in another way. The methods for numbers know this themselves.
+    /// is a problem, as `name = 5` most likely was meant in another way. If it is a list, that goes for all in it. The methods
+    /// for numbers know this themselves.
     pub fn not_text(&mut self, key: &str) {
         let key = self.full(key);
         self.sources.places.others_mut().want(&key);
@@ -218,7 +229,8 @@ impl Check {
         let read = |text: &str| parse_duration(text).ok().filter(|it| bounds.contains(it));
         self.number(key, entry, default, read, |text, needs_quotes| {
             let unit = without_unit(text, needs_quotes, &bounds);
-            format!("a duration from {least:?} to {most:?}, such as 500ms, 2s or 10m{unit}")
+            let (least, most) = (duration_text(*least), duration_text(*most));
+            format!("a duration from {least} to {most}, such as 500ms, 2s or 10m{unit}")
         })
     }
 
@@ -311,6 +323,9 @@ impl Check {
             let is_told = self.problems.iter().any(|it| below(&it.key, key));
             match self.problems.iter_mut().find(|it| is_it(it)) {
                 Some(problem) if problem.given.is_empty() => {}
+                Some(problem) if problem.allowed.ends_with('?') => {
+                    problem.allowed += &format!(" It is {said}");
+                }
                 Some(problem) => problem.allowed += &format!("; {said}"),
                 None if is_told => {}
                 None => {
@@ -386,7 +401,9 @@ mod tests {
             file: Some(file.path()),
             flags,
         };
-        let (raw, mut check) = load::<Raw>(&keys, &layers, |_| None).unwrap().into_check();
+        let (raw, mut check) = load::<Raw>(&keys, "all.toml", &layers, |_| None)
+            .unwrap()
+            .into_check();
         let nowhere = ([0, 0, 0, 0], 1).into();
         check.parse::<std::net::SocketAddr>("admin", raw.admin.as_ref(), nowhere, "IP:PORT");
         let some = |text: &str| Some(text.to_owned());
@@ -416,7 +433,7 @@ mod tests {
             [
                 "1:1: admin = 8404: IP:PORT; a text in quotes, not a number",
                 "2:1: name = 5: a text in quotes, not a number",
-                "3:1: timeout = 30: a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
+                "3:1: timeout = 30: a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
                 "4:1: workers = 0x1F: a whole number from 1 to 9",
                 "5:1: fast = 1: true or false",
             ]
@@ -426,9 +443,20 @@ mod tests {
             problems(text, vec![]),
             [
                 "1:1: admin = \"8404\": IP:PORT",
-                "2:1: timeout = \"5000\": a duration from 1s to 60s, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
+                "2:1: timeout = \"5000\": a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
                 "3:1: workers = \"many\": a whole number from 1 to 9",
                 "4:1: fast = \"no\": true or false",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_value_is_shown_as_one() {
+        assert_eq!(
+            problems("admin = ''\ntimeout = ''\n", vec![]),
+            [
+                "1:1: admin = \"\": IP:PORT",
+                "2:1: timeout = \"\": a duration from 1s to 1m, such as 500ms, 2s or 10m",
             ]
         );
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 #[error("a duration is a whole number and a unit: ms, s, m, h or d (500ms, 2s, 10m)")]
 pub struct DurationError;
 
-/// Reads `500ms`, `2s`, `10m`, `1h` or `1d`. A bare `0` needs no unit; any other number does.
+/// Reads `500ms`, `2s`, `10m`, `1h` or `1d`, also with blanks between number and unit, as [`crate::parse_size`] does. A bare `0`
+/// needs no unit; any other number does.
 ///
 /// # Errors
 /// [`DurationError`] for anything else, and for what does not fit in 64 bits of milliseconds.

@@ -56,7 +56,7 @@ pub struct Loaded<R> {
     problems: Vec<Problem>,
 }
 
-/// Merges file, environment and flags into the raw struct `R`.
+/// Merges file, environment and flags into the raw struct `R`. `list` is what lists all keys of the program, for messages.
 ///
 /// `variable` reads an environment variable, so that tests need no process environment; a variable that is set to
 /// the empty string counts as not set. Environment variables that are not a [`Key`] of this program are ignored: the
@@ -80,11 +80,11 @@ pub struct Loaded<R> {
 /// let file = tempfile::NamedTempFile::new()?;
 /// let layers = Layers { file: Some(file.path()), ..Layers::default() };
 /// std::fs::write(file.path(), "listen = \"[::1]:9\"")?;
-/// let loaded = load::<Raw>(&KEYS, &layers, |_| None)?;
+/// let loaded = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)?;
 /// assert_eq!(loaded.raw.listen, Some("[::1]:9".into()));
 ///
 /// std::fs::write(file.path(), "listen = [1]\nlisen = 2")?;
-/// let (_, check) = load::<Raw>(&KEYS, &layers, |_| None)?.into_check();
+/// let (_, check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)?.into_check();
 /// let problems = check.finish(()).unwrap_err();
 /// assert_eq!(problems.0.len(), 2);
 /// assert!(problems.0[0].to_string().ends_with(":1:1: listen: a single value, not a list"));
@@ -93,10 +93,11 @@ pub struct Loaded<R> {
 /// ```
 pub fn load<R: DeserializeOwned>(
     keys: &[Key],
+    list: &str,
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
-    layered(keys, layers, variable)?.deserialize()
+    layered(keys, list, layers, variable)?.deserialize()
 }
 
 /// Like [`load`], as a document: every value is as it was given, whatever its type. Costs the least where a file has tens of
@@ -115,12 +116,13 @@ pub fn load<R: DeserializeOwned>(
 /// let file = tempfile::NamedTempFile::new()?;
 /// std::fs::write(file.path(), "listen = [1, 'a']")?;
 /// let layers = Layers { file: Some(file.path()), ..Layers::default() };
-/// let loaded = load_document(&KEYS, &layers, |_| None)?;
+/// let loaded = load_document(&KEYS, "all.toml", &layers, |_| None)?;
 /// assert_eq!(loaded.raw["listen"], serde_json::json!([1, "a"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn load_document(
     keys: &[Key],
+    list: &str,
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<Document>, Problems> {
@@ -134,7 +136,7 @@ pub fn load_document(
     values.extend(document(above.table));
     Ok(Loaded {
         raw: values,
-        problems: unknown_keys(keys, unknown, &above.sources),
+        problems: unknown_keys(keys, list, unknown, &above.sources),
         sources: above.sources,
     })
 }
@@ -172,6 +174,7 @@ impl Layered {
 /// Merges the layers; unknown keys are problems.
 fn layered(
     keys: &[Key],
+    list: &str,
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Layered, Problems> {
@@ -182,7 +185,7 @@ fn layered(
     } = from_file(keys, layers)?;
     let builder = with_values(values)?;
     let mut layered = merged(builder, keys, layers, places, variable)?;
-    layered.problems = unknown_keys(keys, unknown, &layered.sources);
+    layered.problems = unknown_keys(keys, list, unknown, &layered.sources);
     Ok(layered)
 }
 
@@ -226,13 +229,18 @@ pub(crate) fn with_values(values: Document) -> Result<ConfigBuilder<DefaultState
 }
 
 /// What is said of keys that nobody knows, in the order of the file.
-fn unknown_keys(keys: &[Key], mut unknown: Vec<String>, sources: &Sources) -> Vec<Problem> {
+fn unknown_keys(
+    keys: &[Key],
+    list: &str,
+    mut unknown: Vec<String>,
+    sources: &Sources,
+) -> Vec<Problem> {
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     unknown.sort_unstable_by_key(|name| sources.places.position(name));
     let each = unknown.into_iter().map(|name| Problem {
         origin: sources.origin(&name),
         given: String::new(),
-        allowed: unknown_key(&name, &known),
+        allowed: unknown_key(&name, &known, list),
         key: name,
     });
     each.collect()
@@ -363,13 +371,18 @@ pub(crate) mod tests {
         };
         let env = |name: &str| (name == "NETSOCKET_LISTEN").then(|| "env".to_owned());
 
-        let from_file = load::<Raw>(&KEYS, &layers, |_| None).unwrap().raw;
+        let from_file = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+            .unwrap()
+            .raw;
         assert_eq!(
             (from_file.listen, from_file.timeout),
             (Some("file".into()), Some("3".into()))
         );
         assert_eq!(
-            load::<Raw>(&KEYS, &layers, env).unwrap().raw.listen,
+            load::<Raw>(&KEYS, "all.toml", &layers, env)
+                .unwrap()
+                .raw
+                .listen,
             Some("env".into())
         );
 
@@ -377,7 +390,7 @@ pub(crate) mod tests {
             ("listen", Flag::One("flag".into())),
             ("names", Flag::Many(vec!["x".into(), "y".into()])),
         ];
-        let raw = load::<Raw>(&KEYS, &layers, env).unwrap().raw;
+        let raw = load::<Raw>(&KEYS, "all.toml", &layers, env).unwrap().raw;
         assert_eq!(
             (raw.listen, raw.names),
             (Some("flag".into()), vec!["x".to_owned(), "y".to_owned()])
@@ -391,7 +404,9 @@ pub(crate) mod tests {
             file: Some(file.path()),
             flags: vec![],
         };
-        let (_, check) = load::<Raw>(&KEYS, &layers, |_| None).unwrap().into_check();
+        let (_, check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+            .unwrap()
+            .into_check();
         let problems = check.finish(()).unwrap_err();
         let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["lisen", "zeal"]);
@@ -413,7 +428,9 @@ pub(crate) mod tests {
             file: Some(file.path()),
             flags: vec![("listen", Flag::One("nowhere".into()))],
         };
-        let (raw, mut check) = load::<Raw>(&KEYS, &layers, |_| None).unwrap().into_check();
+        let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+            .unwrap()
+            .into_check();
         check.parse::<std::net::SocketAddr>(
             "listen",
             raw.listen.as_ref(),
@@ -432,7 +449,7 @@ pub(crate) mod tests {
         assert_eq!(lines[0], "--listen: listen = \"nowhere\": HOST:PORT");
         assert!(
             lines[1].ends_with(
-                "timeout = \"soon\": a duration from 1s to 60s, such as 500ms, 2s or 10m"
+                "timeout = \"soon\": a duration from 1s to 1m, such as 500ms, 2s or 10m"
             )
         );
         let place = format!("{}:1:1: ", file.path().display());
@@ -448,7 +465,9 @@ pub(crate) mod tests {
             file: Some(file.path()),
             flags: vec![],
         };
-        let (raw, check) = load::<Raw>(&KEYS, &layers, |_| None).unwrap().into_check();
+        let (raw, check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+            .unwrap()
+            .into_check();
         assert_eq!((raw.listen, raw.timeout), (None, None));
         let said = check.finish(()).unwrap_err().to_string();
         let name = format!("{}:", file.path().display());
@@ -473,7 +492,7 @@ pub(crate) mod tests {
             file: Some(Path::new("/nonexistent/x.toml")),
             flags: vec![],
         };
-        let said = load::<Raw>(&KEYS, &missing, |_| None)
+        let said = load::<Raw>(&KEYS, "all.toml", &missing, |_| None)
             .unwrap_err()
             .to_string();
         assert_eq!(
@@ -483,6 +502,7 @@ pub(crate) mod tests {
         let broken = file("timeout = '1s'\nlisten = 'a\nnames = [\n");
         let said = load::<Raw>(
             &KEYS,
+            "all.toml",
             &Layers {
                 file: Some(broken.path()),
                 flags: vec![],

@@ -40,7 +40,7 @@
 //!     layers: &Layers<'_>,
 //!     variable: impl Fn(&str) -> Option<String>,
 //! ) -> Result<Settings, Problems> {
-//!     let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
+//!     let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", layers, variable)?.into_check();
 //!     let everywhere = SocketAddr::from(([0, 0, 0, 0], 8081));
 //!     let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
 //!     let settings = Settings {
@@ -62,7 +62,7 @@
 //! assert_eq!(
 //!     problems.to_string(),
 //!     "NETSOCKET_LISTEN: listen = \"soon\": IP:PORT\n\
-//!      NETSOCKET_IDLE: idle = \"soon\": a duration from 1s to 3600s, such as 500ms, 2s or 10m",
+//!      NETSOCKET_IDLE: idle = \"soon\": a duration from 1s to 1h, such as 500ms, 2s or 10m",
 //! );
 //! # Ok::<(), Problems>(())
 //! ```
@@ -81,6 +81,7 @@ mod load_only;
 mod log;
 mod misspelt;
 mod nearest;
+mod no_such;
 mod others;
 mod places;
 mod problem;
@@ -98,7 +99,8 @@ mod unresolved;
 mod wrong_type;
 
 pub use address::{
-    AdminAddress, AdminStream, AdminTarget, NoAdminAddress, NoAdminTarget, parse_socket_address,
+    AdminAddress, AdminStream, AdminTarget, NoAdminAddress, NoAdminTarget, address_form,
+    meant_address, parse_socket_address,
 };
 pub use check::Check;
 pub use common_commands::{CommonCommand, CommonCommandError};
@@ -116,9 +118,10 @@ pub use log::{
 };
 pub use misspelt::misspelt_variables;
 pub use nearest::nearest;
+pub use no_such::no_such;
 pub use problem::{Problem, Problems};
 pub use reason::reason;
-pub use scalar::Scalar;
+pub use scalar::{Scalar, with_commas};
 pub use signals::{StopSignals, on_each_signal};
 pub use size::{SizeError, parse_size};
 pub use supervisor::Supervisor;

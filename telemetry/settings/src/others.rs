@@ -5,7 +5,11 @@ use std::ops::Range;
 
 /// By the path of the key: `backends[1].weight`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Others(HashMap<String, Other>);
+pub(crate) struct Others {
+    values: HashMap<String, Other>,
+    /// The lists that such values are in, and how long they are.
+    lists: HashMap<String, usize>,
+}
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,23 +29,33 @@ impl Others {
             kind,
             wanted: false,
         };
-        self.0.insert(key, other);
+        self.values.insert(key, other);
+    }
+
+    /// Says that some of them are in a list.
+    pub(crate) fn add_list(&mut self, key: String, length: usize) {
+        self.lists.insert(key, length);
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Other> {
-        self.0.get(key)
+        self.values.get(key)
     }
 
-    /// Says that the key wants such a value.
+    /// Says that the key wants such a value, or a list of them.
     pub(crate) fn want(&mut self, key: &str) {
-        if let Some(other) = self.0.get_mut(key) {
+        if let Some(other) = self.values.get_mut(key) {
             other.wanted = true;
+        }
+        for index in 0..self.lists.get(key).copied().unwrap_or(0) {
+            if let Some(other) = self.values.get_mut(&format!("{key}[{index}]")) {
+                other.wanted = true;
+            }
         }
     }
 
     /// Those that no key wants, in the order of the file.
     pub(crate) fn unwanted(&self) -> Vec<(String, &'static str)> {
-        let unwanted = self.0.iter().filter(|(_, other)| !other.wanted);
+        let unwanted = self.values.iter().filter(|(_, other)| !other.wanted);
         let mut unwanted: Vec<_> = unwanted.collect();
         unwanted.sort_unstable_by_key(|(_, other)| other.span.start);
         let named = unwanted.into_iter();

@@ -33,6 +33,40 @@ impl Scalar {
     }
 }
 
+/// For a key whose text has commas between parts, in `deserialize_with`: a list of single values is that text. A list without
+/// any is none.
+///
+/// # Errors
+/// Those of the deserializer; and for whatever else there is.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{Scalar, with_commas};
+///
+/// let list = serde_json::json!(["a:1", "b:2"]);
+/// assert_eq!(with_commas(&list)?, Some(Scalar("a:1,b:2".to_owned())));
+/// assert!(with_commas(&serde_json::json!([])).is_err());
+/// assert!(with_commas(&serde_json::json!([["a"]])).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn with_commas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "a single value, or a list of at least one")]
+    enum Commas {
+        Single(Scalar),
+        List(Vec<Scalar>),
+    }
+    match Commas::deserialize(deserializer)? {
+        Commas::Single(text) => Ok(Some(text)),
+        Commas::List(list) if list.is_empty() => Err(de::Error::custom("a list of at least one")),
+        Commas::List(list) => {
+            let texts: Vec<String> = list.into_iter().map(|it| it.0).collect();
+            Ok(Some(Scalar(texts.join(","))))
+        }
+    }
+}
+
 impl From<&str> for Scalar {
     fn from(text: &str) -> Self {
         Self(text.to_owned())

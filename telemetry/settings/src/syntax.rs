@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
-use toml::de::Error;
+use toml::de::{DeTable, DeValue, Error};
 
 use crate::places::position;
 use crate::problem::{Problem, Problems};
 use crate::unclosed::{Outline, Unclosed, outline};
+
+/// Stands for a key that is there twice.
+const STAND_IN: &str = "netsocket-stand-in";
 
 /// What is wrong where a file is not valid TOML: with line and column, and the line below. Mistakes that follow from an
 /// earlier one are left out.
@@ -19,7 +22,7 @@ pub(crate) fn syntax(file: &str, text: &str, errors: &[Error]) -> Problems {
     let own = errors
         .iter()
         .filter(|error| !unclosed.iter().any(|it| follows(it, error)));
-    let own = own.map(|error| (begin(error), said(error)));
+    let own = own.map(|error| (begin(error), said(text, error)));
     let caused = unclosed
         .iter()
         .filter(|it| errors.iter().any(|error| follows(it, error)));
@@ -57,7 +60,10 @@ fn is_one(text: &str, values: &[Range<usize>], earlier: usize, later: usize) -> 
     is_one_value || position(text, earlier).0 == position(text, later).0
 }
 
-fn said(error: &Error) -> String {
+fn said(text: &str, error: &Error) -> String {
+    if let Some(twice) = duplicate(text, error) {
+        return twice;
+    }
     let said = error
         .message()
         .split_whitespace()
@@ -73,6 +79,46 @@ fn said(error: &Error) -> String {
         return "neither a number nor true or false; a text is written in quotes".to_owned();
     }
     said
+}
+
+/// Of a key that is there twice: its name with what it is in, and where the first is. The reader tells the place of the second
+/// alone: with another name there, what is left beside it is the first.
+fn duplicate(text: &str, error: &Error) -> Option<String> {
+    let span = error
+        .span()
+        .filter(|_| error.message() == "duplicate key")?;
+    let name = text.get(span.clone())?.trim_matches(['"', '\'']);
+    let renamed = format!("{}{STAND_IN}{}", &text[..span.start], &text[span.end..]);
+    let (table, _) = DeTable::parse_recoverable(&renamed);
+    let Some((path, first)) = beside(table.get_ref(), "", name) else {
+        return Some(format!("{name}: duplicate key"));
+    };
+    let line = position(text, first).0;
+    Some(format!(
+        "{path}: duplicate key; the first is in line {line}"
+    ))
+}
+
+/// The path and the place of the key of this name in the table that has the stand-in.
+fn beside(table: &DeTable<'_>, path: &str, name: &str) -> Option<(String, usize)> {
+    let dot = if path.is_empty() { "" } else { "." };
+    if table.contains_key(STAND_IN) {
+        let (key, _) = table.get_key_value(name)?;
+        return Some((format!("{path}{dot}{name}"), key.span().start));
+    }
+    table.iter().find_map(|(key, value)| {
+        let path = format!("{path}{dot}{}", key.get_ref());
+        match value.get_ref() {
+            DeValue::Table(table) => beside(table, &path, name),
+            DeValue::Array(elements) => {
+                let tables = elements.iter().enumerate();
+                let mut tables =
+                    tables.filter_map(|(index, it)| Some((index, it.get_ref().as_table()?)));
+                tables.find_map(|(index, it)| beside(it, &format!("{path}[{index}]"), name))
+            }
+            _ => None,
+        }
+    })
 }
 
 /// The line, with a mark below.
@@ -92,6 +138,40 @@ fn excerpt(text: &str, line: usize, column: usize) -> String {
 mod tests {
     use super::*;
     use crate::toml_file::parse;
+
+    #[test]
+    fn what_is_there_twice_is_named_with_the_place_of_the_first() {
+        for (text, expected) in [
+            ("listen = 'a'\n[x]\nlisten = 'b'\n[y]\n", &[][..]),
+            (
+                "listen = 'a'\nt = { listen = 'b' }\n\nlisten = 'c'\n",
+                &["x:4:1: listen: duplicate key; the first is in line 1"],
+            ),
+            (
+                "[check]\nrise = 1\n\"rise\" = 2\n[check]\nfall = 3\n",
+                &[
+                    "x:3:1: check.rise: duplicate key; the first is in line 2",
+                    "x:4:2: check: duplicate key; the first is in line 1",
+                ],
+            ),
+            (
+                "[[backends]]\nname = 'a'\n[[backends]]\nname = 'b'\nname = 'c'\n",
+                &["x:5:1: backends[1].name: duplicate key; the first is in line 4"],
+            ),
+            (
+                "a = { b = 1, b = 2 }\nc.d = 1\nc.d = 2\n",
+                &[
+                    "x:1:14: a.b: duplicate key; the first is in line 1",
+                    "x:3:3: c.d: duplicate key; the first is in line 2",
+                ],
+            ),
+        ] {
+            let errors = parse(text).err().unwrap_or_default();
+            let problems = syntax("x", text, &errors).0.into_iter();
+            let first = problems.map(|it| it.to_string().lines().next().unwrap().to_owned());
+            assert_eq!(first.collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
 
     /// What is said of a text, without the lines that it shows.
     fn lines(text: &str) -> Vec<String> {

@@ -55,6 +55,14 @@ impl Reader {
             DeValue::String(text) => (Value::String(text.into_owned()), None),
             DeValue::Array(elements) => {
                 let end = self.path.len();
+                let is_other = |element: &Spanned<DeValue<'_>>| {
+                    !(element.get_ref().is_str()
+                        || element.get_ref().is_array()
+                        || element.get_ref().is_table())
+                };
+                if elements.iter().any(is_other) {
+                    self.others.add_list(self.path.clone(), elements.len());
+                }
                 let elements = elements.into_iter().enumerate().map(|(index, element)| {
                     // Writing to a string cannot fail.
                     let _ = write!(self.path, "[{index}]");
@@ -128,7 +136,8 @@ mod tests {
             assert_eq!((&text[other.span.clone()], other.kind), (written, kind));
         }
         assert_eq!(others.get("d.f"), None);
-        others.want("b[1]");
+        // All in a list are of one kind.
+        others.want("b");
         others.want("d.f");
         let unwanted = others.unwanted().into_iter().map(|(key, _)| key);
         assert_eq!(unwanted.collect::<Vec<_>>(), ["a", "d.e", "d.g"]);

@@ -6,16 +6,9 @@ use crate::nearest::nearest;
 const FEW: usize = 12;
 /// The end of a word is looked up with a slip in it from this length on.
 const LONG: usize = 4;
-/// What lists all keys of a program, by a key that only this program has at the top of its file.
-const LISTS: [(&str, &str); 3] = [
-    ("root", "infra/config/fileserver.toml"),
-    ("influx_url", "infra/config/collector.toml"),
-    ("retry_deadline", "infra/config/client.toml"),
-];
-/// What lists those of the balancer, those of its tables included.
-const BALANCER_LIST: &str = "docs/configuration.md";
 
-/// What is said of a key that is not one of `known`: which one was probably meant, else which ones there are.
+/// What is said of a key that is not one of `known`: which one was probably meant, else which ones there are. Where they are
+/// too many for a line, `list` is named: what lists all keys of the program.
 ///
 /// # Examples
 ///
@@ -23,20 +16,18 @@ const BALANCER_LIST: &str = "docs/configuration.md";
 /// use netsocket_settings::unknown_key;
 ///
 /// let known = ["listen", "max_connections"];
-/// let said = unknown_key("max_connection", &known);
-/// assert_eq!(said, "unknown key; did you mean max_connections?");
-/// assert_eq!(unknown_key("zeal", &known), "unknown key; known are listen, max_connections");
+/// let said = |key| unknown_key(key, &known, "all.toml");
+/// assert_eq!(said("max_connection"), "unknown key; did you mean max_connections?");
+/// assert_eq!(said("zeal"), "unknown key; known are listen, max_connections");
 /// ```
 #[must_use]
-pub fn unknown_key(name: &str, known: &[&str]) -> String {
+pub fn unknown_key(name: &str, known: &[&str], list: &str) -> String {
     if let Some(key) = meant(name, known) {
         return format!("unknown key; did you mean {key}?");
     }
     if known.len() <= FEW {
         return format!("unknown key; known are {}", known.join(", "));
     }
-    let list = LISTS.iter().find(|(key, _)| known.contains(key));
-    let list = list.map_or(BALANCER_LIST, |(_, list)| list);
     format!("unknown key; {list} lists all")
 }
 
@@ -75,16 +66,11 @@ mod tests {
             .collect();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         assert_eq!(
-            unknown_key("zeal", &known),
-            "unknown key; docs/configuration.md lists all"
+            unknown_key("zeal", &known, "all.toml"),
+            "unknown key; all.toml lists all"
         );
-        for (key, list) in LISTS {
-            let known = [&known[..], &[key]].concat();
-            let said = format!("unknown key; {list} lists all");
-            assert_eq!(unknown_key("zeal", &known), said);
-        }
         assert_eq!(
-            unknown_key("a_long_nmae_7", &known),
+            unknown_key("a_long_nmae_7", &known, "all.toml"),
             "unknown key; did you mean a_long_name_7?"
         );
     }
@@ -100,7 +86,7 @@ mod tests {
             ("acces_log", Some("access_log")),
             ("zeal_rg", None),
         ] {
-            let said = unknown_key(typed, &known);
+            let said = unknown_key(typed, &known, "all.toml");
             let expected = match meant {
                 Some(meant) => format!("unknown key; did you mean {meant}?"),
                 None => format!("unknown key; known are {}", known.join(", ")),

@@ -86,6 +86,7 @@ fn table(values: Map<String, Value>) -> Value {
 fn of(key: String, value: &Value, error: &ConfigError) -> WrongType {
     let found = match &value.kind {
         ValueKind::Table(_) => "a table",
+        ValueKind::Array(list) if list.is_empty() => "an empty list",
         ValueKind::Array(_) => "a list",
         ValueKind::String(_) => "a string",
         ValueKind::Boolean(_) => "true or false",

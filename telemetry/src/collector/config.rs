@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use netsocket_settings::{
-    Check, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problems, Scalar, load,
-    parse_socket_address,
+    Check, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problems, Scalar, address_form,
+    load, parse_socket_address, with_commas,
 };
 use serde::Deserialize;
 use url::Url;
@@ -15,6 +15,8 @@ use crate::kafka::parse_brokers;
 use crate::names::{ENV_INFLUXDB_TOKEN, ENV_KAFKA, TOPIC};
 use crate::settings::{ACCESS_KEYS, RawAccess, TOPIC_RULE, access, topic_name};
 
+/// What lists all keys, for messages.
+const KEY_LIST: &str = "infra/config/collector.toml";
 /// Where Kafka listens by default.
 const DEFAULT_KAFKA: &str = "127.0.0.1:9092";
 /// Where InfluxDB listens by default.
@@ -92,6 +94,7 @@ pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> 
 struct Raw {
     #[serde(flatten)]
     access: RawAccess,
+    #[serde(default, deserialize_with = "with_commas")]
     kafka: Option<Scalar>,
     topic: Option<Scalar>,
     influx_url: Option<Scalar>,
@@ -235,7 +238,7 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Judged<Self>, Problems> {
-        let (raw, mut check) = load::<Raw>(&KEYS, layers, variable)?.into_check();
+        let (raw, mut check) = load::<Raw>(&KEYS, KEY_LIST, layers, variable)?.into_check();
         let kafka = vec![DEFAULT_KAFKA.to_owned()];
         let kafka = check.read_with(
             "kafka",
@@ -275,7 +278,7 @@ impl Config {
                 "admin",
                 raw.admin.as_ref(),
                 DEFAULT_ADMIN,
-                "IP:PORT",
+                &address_form("IP:PORT", raw.admin.as_ref(), "127.0.0.1"),
                 parse_socket_address,
             ),
             token: token(&mut check, raw.token.as_ref()),
@@ -295,11 +298,7 @@ impl Config {
 fn token(check: &mut Check, entry: Option<&Scalar>) -> Option<Token> {
     let token = Token::new(entry?.as_str());
     if token.is_none() {
-        check.problem(
-            "token",
-            "",
-            "an InfluxDB API token: visible ASCII characters",
-        );
+        check.problem_at("token", "an InfluxDB API token: visible ASCII characters");
     }
     token
 }
@@ -358,6 +357,30 @@ mod tests {
         })
         .unwrap();
         assert_eq!(config.kafka, ["a:1", "b:2"]);
+    }
+
+    #[test]
+    fn brokers_may_be_a_list() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let brokers = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            let layers = Layers {
+                file: Some(file.path()),
+                flags: vec![],
+            };
+            Config::load(&layers, |_| None).map(|config| config.kafka)
+        };
+        assert_eq!(brokers("kafka = ['a:1', 'b:2']\n").unwrap(), ["a:1", "b:2"]);
+        let said = brokers("kafka = []\n").unwrap_err().to_string();
+        assert!(
+            said.ends_with(": kafka: a list of at least one, not an empty list"),
+            "{said}"
+        );
+        let said = brokers("kafka = { a = 1 }\n").unwrap_err().to_string();
+        assert!(
+            said.ends_with(": kafka: a single value, or a list of at least one, not a table"),
+            "{said}"
+        );
     }
 
     #[test]

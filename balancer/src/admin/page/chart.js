@@ -6,7 +6,6 @@ const KEPT = 256; // backends whose past is known, as in the records of the bala
 const PARTS = 6; // backends that have a line of their own in the big one
 let points = [];
 const MARKED = 2000; // changes that are kept to be marked, the latest
-const NAMED = 3; // changes that are named at once
 const changes = new Map(); // state changes by what tells them apart: time, text, whether it is for the better
 
 function plotted() {
@@ -179,8 +178,7 @@ const chart = {
     const gap = Math.max(time - (values[index - 1]?.[0] ?? time), (values[index + 1]?.[0] ?? time) - time);
     const reach = Math.max(0.6, gap / 2 + 0.1, (this.to - this.from) / 100);
     const near = this.at === null ? [] : [...changes.values()].filter(mark => Math.abs(mark.time - time) <= reach);
-    const named = near.sort((a, b) => a.time - b.time).slice(0, near.length === NAMED + 1 ? NAMED + 1 : NAMED).map(mark => mark.text);
-    const rest = near.length - named.length;
+    const [named, rest] = firstOf(near.sort((a, b) => a.time - b.time).map(mark => mark.text));
     say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${named.length ? " – " + named.join(", ") : ""}${rest ? ` and ${rest} more` : ""}`);
     byId("chart-legend").replaceChildren(...names.map((name, place) => {
       const own = valuesOfBackend(this.chosen, name);

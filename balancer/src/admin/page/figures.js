@@ -1,6 +1,7 @@
 
 "use strict";
 // Figures and times, as the server writes them.
+const NAMED = 3; // of a list in a sentence
 const byId = id => document.getElementById(id);
 function bytes(count) {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
@@ -36,6 +37,12 @@ const sum = object => Object.values(object ?? {}).reduce((all, one) => all + one
 function upOf(backends) {
   const all = backends.filter(b => b.state !== "leaving");
   return [all.filter(b => b.state === "up").length, all.length];
+}
+
+// The first of many, and how many more there are; one alone is not worth being left out.
+function firstOf(all) {
+  const few = all.length === NAMED + 1 ? all : all.slice(0, NAMED);
+  return [few, all.length - few.length];
 }
 
 function say(element, text) {

@@ -91,9 +91,8 @@ function announce(before, snapshot) {
   for (const [name, backend] of states(snapshot)) {
     if (old.has(name) && old.get(name).state !== backend.state) news.push(`${name} is ${backend.state}: ${backend.reason}`);
   }
-  const named = news.slice(0, news.length === NAMED + 1 ? NAMED + 1 : NAMED);
-  const rest = news.length > named.length ? `. And ${news.length - named.length} more` : "";
-  if (news.length) say(byId("spoken"), named.join(". ") + rest);
+  const [named, more] = firstOf(news);
+  if (news.length) say(byId("spoken"), named.join(". ") + (more ? `. And ${more} more` : ""));
   if (before.state !== snapshot.state) say(byId("alarm"), snapshot.state === "emergency" ? "Emergency: " + snapshot.headline : "");
 }
 

@@ -108,7 +108,15 @@ fn wrong_settings_are_named() {
     let cases = [
         ("", "backends: at least one is needed"),
         ("backends = []", "backends: at least one is needed"),
-        ("backends = ''", "backends: NAME=HOST:PORT"),
+        ("backends = ''", "backends = \"\": NAME=HOST:PORT"),
+        (
+            "backends = ['a=h:1']\nlisten = '*:8081'",
+            "did you mean 0.0.0.0:8081?",
+        ),
+        (
+            "backends = ['a=h:1']\nadmin = 'http://localhost:8404/'",
+            "did you mean 127.0.0.1:8404?",
+        ),
         (
             "backends = ['server']",
             "backends[0] = \"server\": NAME=HOST:PORT",
@@ -225,11 +233,11 @@ fn wrong_settings_are_named() {
         ),
         (
             "idle_timeout = 10\nbackends = ['a=h:1']",
-            "idle_timeout = 10: a duration from 1ms to 2592000s, such as 500ms, 2s or 10m; it needs a unit and quotes: \"10s\"",
+            "idle_timeout = 10: a duration from 1ms to 30d, such as 500ms, 2s or 10m; it needs a unit and quotes: \"10s\"",
         ),
         (
             "admin = 8404\nbackends = ['a=h:1']",
-            "unix:/run/netsocket/balancer.sock; a text in quotes, not a number",
+            "did you mean 127.0.0.1:8404? It is a text in quotes, not a number",
         ),
         (
             "instance = 5\nbackends = ['a=h:1']",
@@ -290,7 +298,7 @@ fn wrong_settings_are_named() {
 #[test]
 fn what_has_commas_may_be_a_list() {
     let text = "allow = ['10.0.0.0/8', '::1']\nkafka = ['k:1', 'l:2']\ncheck_kind = 'http'\n\
-                [proxy]\nfrom = ['192.0.2.1']\n[check]\nstatus = ['200', '204-206']\n[dns]\nserver = ['10.0.0.2']\n\
+                [proxy]\nfrom = ['192.0.2.1']\n[check]\nstatus = [200, '204-206']\n[dns]\nserver = ['10.0.0.2']\n\
                 [[backends]]\nname = 'a'\naddress = 'h:1'\nsource = ['10.0.0.2', '10.0.0.3']\n\
                 [[services]]\nname = 's'\nlisten = '127.0.0.1:1'\ndeny = ['10.1.0.0/16', '10.2.0.0/16']\n";
     let config = load_text(text).unwrap_or_else(|problems| panic!("{problems}"));
@@ -313,11 +321,27 @@ fn what_has_commas_may_be_a_list() {
         ),
         (
             "backends = ['a=h:1']\nallow = []",
-            "allow: a single value, not a list",
+            "allow: a single value, or a list of at least one, not an empty list",
         ),
         (
             "backends = ['a=h:1']\nrate = ['1/s']",
             "rate: a single value, not a list",
+        ),
+        (
+            "backends = ['a=h:1']\n[check]\ninterval = ['1s']",
+            "check.interval: a single value, not a list",
+        ),
+        (
+            "backends = ['a=h:1']\n[check]\nintervall = ['1s']",
+            "check.intervall: unknown key; did you mean interval?",
+        ),
+        (
+            "[[backends]]\nname = 'a'\naddress = ['h:1']",
+            "backends[0].address: a single value, not a list",
+        ),
+        (
+            "[[backends]]\nname = ''\naddress = 'h:1'",
+            "backends[0].name = \"\": ",
         ),
     ] {
         let said = load_text(text).unwrap_err();

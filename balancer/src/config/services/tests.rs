@@ -128,7 +128,7 @@ fn everything_that_is_wrong_is_named_at_once_with_its_line() {
          [[services]]\nlisten = ['x']\nbackends = ['a=h:1']\npool = 'p'\nworkers = 3\nport = 1\n",
     );
     let expected = [
-        "F:1: idle_timeout = \"soon\": a duration from 1ms to 2592000s, such as 500ms, 2s or 10m",
+        "F:1: idle_timeout = \"soon\": a duration from 1ms to 30d, such as 500ms, 2s or 10m",
         "F:5: pools[0].idle_timeout: only at the top of the file",
         "F:4: pools[0].backends: at least one is needed",
         "F:12: services[0].pool = \"q\": a pool; known are p, p",

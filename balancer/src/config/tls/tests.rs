@@ -103,7 +103,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "tls.certificates[0].key = \"DIR/b.key\": is not the key of DIR/a.pem",
         "tls.certificates[1].certificate = \"DIR/none.pem\": no such file or directory",
         "tls.certificates[2].certificate: is missing",
-        "tls.alpn: names of protocols",
+        "tls.alpn = \"\": names of protocols",
         "tls.client_certificate = \"maybe\": required or optional",
         "tls.client_certificate = \"maybe\": only with client_authorities",
         "tls.handshake_timeout = \"soon\": a duration",

@@ -90,6 +90,12 @@ pub(super) fn frame(status: &Status, state: &mut State, size: Size, colours: boo
                 body.push(String::new());
                 body.extend(session_lines(status, &sessions, rest, width, colours));
             }
+            let rest = room.saturating_sub(body.len() + 1);
+            let whole = whole_reasons(&all, &body, width, rest);
+            if !whole.is_empty() {
+                body.push(String::new());
+                body.extend(whole);
+            }
             body
         }
         Panel::Sessions => {
@@ -110,7 +116,7 @@ pub(super) fn frame(status: &Status, state: &mut State, size: Size, colours: boo
 }
 
 /// State, totals and alerts.
-fn head(status: &Status, state: &State, size: Size, colours: bool) -> Vec<String> {
+fn head(status: &Status, state: &mut State, size: Size, colours: bool) -> Vec<String> {
     let width = size.columns;
     let (word, style) = match (&state.lost, status.state.as_str()) {
         (Some(_), _) => ("NO ANSWER", Style::Alarm),
@@ -125,7 +131,7 @@ fn head(status: &Status, state: &State, size: Size, colours: bool) -> Vec<String
     let first = format!("{} {word} {headline}", status.name());
     let is_whole = first.chars().count() <= width;
     let mut lines = vec![style.paint(&cut(&printable(&first), width), colours)];
-    lines.push(totals(status, width));
+    lines.push(totals(status, width, &mut state.left_out));
     let told = match state.lost {
         Some(_) => Vec::new(),
         None => alert_lines(status, is_whole, size),
@@ -214,6 +220,19 @@ fn backends(
     let rows: Vec<Row> = all.iter().map(|backend| row(status, backend)).collect();
     let (columns, rows) = with_services(status, &BACKENDS, rows);
     cropped(&columns, &rows, chosen, high, width, colours)
+}
+
+/// What did not fit into the column of reasons, of the backends that are not up: in full, where nothing else needs the room.
+fn whole_reasons(all: &[&Backend], shown: &[String], width: usize, room: usize) -> Vec<String> {
+    let is_cut = |reason: &str| !shown.iter().any(|line| line.contains(reason));
+    let troubled = all.iter().filter(|backend| backend.state != "up");
+    let reasons = troubled.map(|backend| (backend, printable(&view::reason(backend))));
+    let cut_off = reasons.filter(|(_, reason)| is_cut(reason));
+    let lines = cut_off.flat_map(|(backend, reason)| {
+        let said = format!("{}: {reason}", printable(&backend.full_name()));
+        wrapped(&said, width, 2)
+    });
+    lines.take(room).collect()
 }
 
 /// The head, and as many rows as there is room for, among them the chosen one.

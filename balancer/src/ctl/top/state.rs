@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::super::answer::{Backend, Session, Status};
 use super::keys::Key;
+use super::totals::LeftOut;
 
 /// Rows that a page of keys moves by.
 const PAGE: isize = 10;
@@ -143,6 +144,8 @@ pub(super) struct State {
     chosen: Option<String>,
     /// What became of the last change.
     pub(super) news: String,
+    /// Of the totals.
+    pub(super) left_out: LeftOut,
     /// Why there is no answer.
     pub(super) lost: Option<String>,
 }

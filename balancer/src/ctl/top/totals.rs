@@ -4,17 +4,30 @@ use super::super::answer::Status;
 use super::columns::cut;
 use crate::observe::units;
 
+/// What there was no room for so far. It stays away until the width is another one, so that nothing comes and goes with the
+/// figures.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LeftOut {
+    width: usize,
+    /// The limits first, then figures from the last to the second.
+    steps: usize,
+}
+
 /// As many of the totals as there is room for: limits go first, then the figures of the machine.
-pub(super) fn totals(status: &Status, width: usize) -> String {
-    let fits = |parts: &[String]| parts.join("  ").chars().count() <= width;
-    let mut parts = figures(status, true);
-    if !fits(&parts) {
-        parts = figures(status, false);
+pub(super) fn totals(status: &Status, width: usize, left_out: &mut LeftOut) -> String {
+    if left_out.width != width {
+        *left_out = LeftOut { width, steps: 0 };
     }
-    while parts.len() > 1 && !fits(&parts) {
-        parts.pop();
+    loop {
+        let mut parts = figures(status, left_out.steps == 0);
+        let shown = parts.len().saturating_sub(left_out.steps.saturating_sub(1));
+        parts.truncate(shown.max(1));
+        let line = parts.join("  ");
+        if line.chars().count() <= width || shown <= 1 {
+            return cut(&line, width);
+        }
+        left_out.steps += 1;
     }
-    cut(&parts.join("  "), width)
 }
 
 fn figures(status: &Status, with_limits: bool) -> Vec<String> {

@@ -19,7 +19,7 @@ fn with(pairs: &[(&'static str, &str)]) -> Result<Security, Problems> {
             .map(|(key, value)| (*key, Flag::One((*value).to_owned())))
             .collect(),
     };
-    let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, &layers, |_| None)?.into_check();
+    let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, "all.toml", &layers, |_| None)?.into_check();
     let security = security(&mut check, &raw.security);
     check.finish(security)
 }

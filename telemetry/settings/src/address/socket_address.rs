@@ -4,6 +4,8 @@ use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use rustix::net::netdevice::name_to_index;
 
+use crate::scalar::Scalar;
+
 /// Reads `IP:PORT`, with an IPv6 address in brackets. A link-local address may name its interface, by number or by name:
 /// `[fe80::1%eth0]:8404`. None for anything else, and for an interface that this machine does not have.
 ///
@@ -20,6 +22,43 @@ use rustix::net::netdevice::name_to_index;
 #[must_use]
 pub fn parse_socket_address(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| with_interface(text))
+}
+
+/// What was probably meant by a text that is no `IP:PORT`: a port alone, as `:8404` or `*:8404` in the words of other programs,
+/// is one of `any`; a URL is its host and port; and this machine has an address.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::meant_address;
+///
+/// let meant = |text| meant_address(text, "0.0.0.0");
+/// assert_eq!(meant("*:8081").as_deref(), Some("0.0.0.0:8081"));
+/// assert_eq!(meant("http://localhost:8404/").as_deref(), Some("127.0.0.1:8404"));
+/// assert_eq!(meant("nowhere"), None);
+/// ```
+#[must_use]
+pub fn meant_address(text: &str, any: &str) -> Option<String> {
+    let (_, bare) = text.trim().split_once("://").unwrap_or(("", text.trim()));
+    let bare = bare.trim_end_matches('/');
+    let (host, port) = bare.rsplit_once(':').unwrap_or(("", bare));
+    let host = match host {
+        "" | "*" => any,
+        "localhost" => "127.0.0.1",
+        other => other,
+    };
+    let meant = format!("{host}:{port}");
+    let is_one = parse_socket_address(&meant).is_some_and(|address| address.port() != 0);
+    (is_one && meant != text).then_some(meant)
+}
+
+/// The form of an address, and what was probably meant where it is not kept; see [`meant_address`].
+#[must_use]
+pub fn address_form(form: &str, given: Option<&Scalar>, any: &str) -> String {
+    match given.and_then(|given| meant_address(given.as_str(), any)) {
+        Some(meant) => format!("{form}; did you mean {meant}?"),
+        None => form.to_owned(),
+    }
 }
 
 /// `[IP%NAME]:PORT`.
@@ -40,6 +79,25 @@ fn with_interface(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_other_programs_take_leads_to_an_address() {
+        for (text, meant) in [
+            (":8404", Some("0.0.0.0:8404")),
+            ("*:8404", Some("0.0.0.0:8404")),
+            ("8404", Some("0.0.0.0:8404")),
+            ("localhost:1", Some("127.0.0.1:1")),
+            ("http://127.0.0.1:8404/", Some("127.0.0.1:8404")),
+            ("tcp://[::1]:1", Some("[::1]:1")),
+            ("", None),
+            ("0", None),
+            ("127.0.0.1", None),
+            ("99999", None),
+            ("lb.example:1", None),
+        ] {
+            assert_eq!(meant_address(text, "0.0.0.0").as_deref(), meant, "{text}");
+        }
+    }
 
     #[test]
     fn an_interface_is_named_by_number_or_name() {

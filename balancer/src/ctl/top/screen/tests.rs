@@ -269,6 +269,40 @@ fn an_outage_is_wrapped_and_columns_stay() {
     );
 }
 
+/// What does not fit into the table is below it, where there is room.
+#[test]
+fn a_reason_is_there_in_full() {
+    let status = status(3, 2);
+    let told = |rows, columns| {
+        let lines = shown(&status, &mut State::default(), rows, columns);
+        let whole = "b1: 3 checks failed: connection refused";
+        lines.iter().any(|line| line == whole)
+    };
+    assert!(told(24, 80));
+    assert!(!told(24, 200) && !told(14, 80));
+}
+
+/// A figure that had no room once does not come back before the width is another one.
+#[test]
+fn totals_do_not_come_and_go() {
+    let mut status = status(3, 0);
+    let host = serde_json::json!({ "cpu_percent": 12.0, "memory_percent": 45.0 });
+    status.host = serde_json::from_value(host).unwrap();
+    let mut state = State::default();
+    let mut ends = |status: &Status, columns| {
+        let line = shown(status, &mut state, 24, columns).swap_remove(1);
+        line.ends_with("mem 45 %")
+    };
+    assert!(ends(&status, 80));
+    status.rates.bytes_up = 123_400_000.0;
+    status.rates.bytes_down = 123_400_000.0;
+    assert!(!ends(&status, 80));
+    status.rates.bytes_up = 0.0;
+    status.rates.bytes_down = 0.0;
+    assert!(!ends(&status, 80));
+    assert!(ends(&status, 81));
+}
+
 #[test]
 fn a_key_shows_the_keys() {
     let status = status(3, 5);
