@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`listener`], [`acceptor`] | the listening socket, and taking clients from it |
 //! | [`worker`], [`event_loop`] | the work of one thread: waits for events and deadlines, and drives its sessions |
-//! | [`worker_thread`] | the thread, which has the work go on after a panic |
+//! | [`worker_thread`], [`scheduling`] | the thread, which has the work go on after a panic, and when it runs |
 //! | [`poller`], [`timer_wheel`] | epoll, and the deadlines |
 //! | [`session`], [`session_table`] | one session from admit to close; all of a worker |
 //! | [`handshakes`] | the TLS handshakes of a service |
@@ -34,6 +34,7 @@ pub(crate) mod mailbox;
 pub(crate) mod poller;
 pub(crate) mod process_rules;
 pub(crate) mod relay;
+pub(crate) mod scheduling;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod session_directory;

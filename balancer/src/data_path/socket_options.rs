@@ -77,6 +77,52 @@ pub(crate) fn in_flight(socket: impl AsFd) -> io::Result<InFlight> {
     })
 }
 
+/// The shortest round trip to the peer that was measured so far; zero where none was. `TCP_INFO`, as of Linux 4.6.
+pub(crate) fn shortest_round_trip(socket: impl AsFd) -> io::Result<Duration> {
+    /// The place of `tcpi_min_rtt` in `struct tcp_info` of linux/tcp.h, in words. libc knows less of it.
+    const PLACE: usize = 37;
+    let mut info = [0_u32; PLACE + 1];
+    let mut size = libc::socklen_t::try_from(size_of_val(&info)).unwrap_or_default();
+    // SAFETY: the descriptor is open for the length of the call, which writes at most `size` bytes to `info` and to
+    // `size` how many those were.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut size,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Duration::from_micros(match info[PLACE] {
+        // What the system says before it has measured any.
+        u32::MAX => 0,
+        micros => micros.into(),
+    }))
+}
+
+/// Has the peer send no more than about `window` bytes ahead, and no less: the receive buffer gets that size and keeps it.
+///
+/// Only a low-water mark makes the buffer larger than `net.core.rmem_max` without a privilege; it is taken back at once, and that
+/// tells of bytes that have come meanwhile. The lock is that of Linux 5.15.
+pub(crate) fn hold_receive_window(socket: impl AsFd, window: usize) -> io::Result<()> {
+    /// `SO_BUF_LOCK` and `SOCK_RCVBUF_LOCK` of linux/socket.h.
+    const BUFFER_LOCK: libc::c_int = 72;
+    const RECEIVE: libc::c_int = 2;
+    let window = libc::c_int::try_from(window).unwrap_or(libc::c_int::MAX);
+    for (option, value) in [
+        (libc::SO_RCVLOWAT, window),
+        (libc::SO_RCVLOWAT, 1),
+        (BUFFER_LOCK, RECEIVE),
+    ] {
+        set_at(&socket, libc::SOL_SOCKET, option, value)?;
+    }
+    Ok(())
+}
+
 fn set(socket: impl AsFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     set_at(socket, libc::IPPROTO_TCP, option, value)
 }

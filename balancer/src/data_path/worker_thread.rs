@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::oneshot;
+use tracing::debug;
 
 use crate::core::log_limiter::LogLimiter;
+use crate::data_path::scheduling::run_in_batches;
 use crate::data_path::shared::Shared;
 use crate::data_path::worker::{Worker, WorkerSummary};
 
@@ -36,6 +38,9 @@ pub(crate) fn start(
     thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
+            if let Err(error) = run_in_batches() {
+                debug!(%error, "a worker is scheduled like any other thread");
+            }
             let summary = keep_working(&shared, number, first, make);
             // A receiver that is gone only means that nobody waits any more.
             let _ = sender.send(summary);

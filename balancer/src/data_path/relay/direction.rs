@@ -119,6 +119,7 @@ impl Direction {
             RelayMode::Splice => true,
         };
         if spliced && let Some(mut pipe) = Lease::take() {
+            source.become_busy();
             let reading = source.fill(&mut pipe)?;
             if pipe.held() > 0 {
                 self.pending = Pending::Pipe(pipe);

@@ -16,6 +16,7 @@ mod direction;
 mod idle;
 mod pipe;
 mod reading;
+mod receive_window;
 mod socket;
 mod splice_policy;
 mod tls_channel;

@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags, getsockname, recv, send};
 
 use super::pipe::Lease;
 use super::reading::Reading;
+use super::receive_window;
 use super::tls_channel::TlsChannel;
 use crate::data_path::poller::Readiness;
 
@@ -52,6 +53,8 @@ pub(crate) struct SessionSocket {
     prompt: bool,
     /// Something was written.
     used: bool,
+    /// It was busy once, so that its window is what it should be.
+    busy: bool,
     /// TLS, where it ends here.
     pub(super) tls: Option<Box<TlsChannel>>,
 }
@@ -76,6 +79,7 @@ impl SessionSocket {
             broken: false,
             prompt: false,
             used: false,
+            busy: false,
             tls: None,
         }
     }
@@ -164,6 +168,14 @@ impl SessionSocket {
         }
         self.readable = false;
         Ok(Reading::Bytes(count))
+    }
+
+    /// It is to be read by splicing from now on.
+    pub(super) fn become_busy(&mut self) {
+        if !self.busy {
+            self.busy = true;
+            receive_window::bound(&self.socket);
+        }
     }
 
     /// Reads into an empty pipe. How much fits into one is not known, so only "would block" says that there is no more.
