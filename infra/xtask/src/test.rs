@@ -3,6 +3,8 @@
 //! Owns: which commands run, in which order, with which features. Does not own: how programs are linked (`programs`), nor
 //! the tests.
 
+use std::num::NonZero;
+
 use crate::failure::{Failure, Outcome};
 use crate::{cargo, programs};
 
@@ -36,6 +38,11 @@ const END_TO_END: &str = "e2e";
 /// are there already.
 const ALL_FEATURES: [&str; 2] = ["--package", "workspace-hack"];
 
+/// Tests of a crate at the same time, for each core: they wait for something half of the time.
+const TESTS_PER_CORE: usize = 2;
+/// Where Rust's tests look for their number; libtest's own variable.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
 /// What to test.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -68,9 +75,12 @@ impl Options {
 /// Runs them; fails with the first command that does.
 pub(crate) fn run(options: &Options) -> Outcome {
     let linked = programs::linked_statically()?;
+    let threads = test_threads();
+    let mut variables = linked.variables();
+    variables.push((TEST_THREADS, &threads));
     let run = |what: &str, words: &[&str]| {
         eprintln!("\n{what}");
-        cargo::run(words, &linked.variables())
+        cargo::run(words, &variables)
     };
     let Some(part) = options.part else {
         return all(run);
@@ -102,6 +112,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
         words.extend(&names);
     }
     run(&format!("Build and test {package}."), &words)
+}
+
+/// What the caller says, else by the number of cores.
+fn test_threads() -> String {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::env::var(TEST_THREADS).unwrap_or_else(|_| (TESTS_PER_CORE * cores()).to_string())
 }
 
 /// All parts: those first that need the fewest dependencies, so that the first result comes early.

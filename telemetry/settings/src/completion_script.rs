@@ -141,10 +141,24 @@ fn for_zsh(program: &Command, script: String) -> String {
     names.retain(|name| name.contains(':'));
     names.sort_unstable();
     names.dedup();
-    names.into_iter().fold(script, |script, name| {
+    let script = names.into_iter().fold(script, |script, name| {
         let escaped = name.replace(':', "\\:");
         script.replace(&format!("]:{name}:"), &format!("]:{escaped}:"))
-    })
+    });
+    script.lines().map(operands_in_zsh).collect()
+}
+
+/// A line of clap's script for zsh. Behind operands with two colons zsh knows no flags; and where an operand has nothing to be
+/// completed from, it lists the flag that is meant instead of completing it.
+fn operands_in_zsh(line: &str) -> String {
+    let line = match line.strip_prefix("'*::") {
+        Some(rest) => format!("'*:{rest}"),
+        None => line.to_owned(),
+    };
+    match line.strip_suffix(":' \\") {
+        Some(before) if before.starts_with("'*:") => format!("{before}:( )' \\\n"),
+        _ => line + "\n",
+    }
 }
 
 /// Of words that are no flags, clap tells fish nothing: it would offer files where one of some words is meant.
@@ -279,6 +293,22 @@ mod tests {
     fn bash_knows_the_flag_before_an_equals_sign() {
         let script = String::from_utf8(completion_script(Shell::Bash, program())).unwrap();
         assert!(script.contains(FLAG_BEFORE_SIGN), "{script}");
+    }
+
+    #[test]
+    fn zsh_knows_flags_before_and_behind_operands() {
+        let words = Arg::new("words").num_args(0..).value_hint(ValueHint::Other);
+        let paths = Arg::new("paths")
+            .num_args(0..)
+            .value_hint(ValueHint::DirPath);
+        let commands = [("find", words), ("lls", paths)]
+            .map(|(name, argument)| Command::new(name).arg(argument));
+        let script = completion_script(Shell::Zsh, program().subcommands(commands));
+        let script = String::from_utf8(script).unwrap();
+        for line in ["'*:words:( )' \\\n", "'*:paths:_files -/' \\\n"] {
+            assert!(script.contains(line), "{line}: {script}");
+        }
+        assert!(!script.contains("'*::words"), "{script}");
     }
 
     #[test]

@@ -191,6 +191,12 @@ fn completes_commands(shell: &Shell, terminal: &mut Terminal, home: &Path) {
             "modified\n",
         ),
         (
+            "netsocket get a b --no-re\t\r",
+            "get\na\nb\n",
+            "--no-resume\n",
+        ),
+        ("netsocket ls docs --lon\t\r", "ls\ndocs\n", "--long\n"),
+        (
             "netsocket-balancer ct\tdrai\t--dead\t9s\r",
             "ctl\ndrain\n--deadline",
             "9s\n",
