@@ -132,16 +132,16 @@ fn all(run: impl Fn(&str, &[&str]) -> Outcome) -> Outcome {
     }
     rest.extend(crates);
     run(
-        "Step 1 of 5: build and test the small crates. From nothing, this takes about 3 minutes on 2 cores.",
+        "Step 1 of 5: build and test the small crates. From nothing, this takes 1 to 3 minutes on 2 cores.",
         &first,
     )?;
     run(
-        "Step 2 of 5: build the programs and all other tests. From nothing, this takes about 6 minutes.",
+        "Step 2 of 5: build the programs and all other tests. From nothing, this takes 3 to 6 minutes.",
         &["test", "--workspace", "--no-run"],
     )?;
     keep_programs()?;
     run(
-        "Step 3 of 5: test each other crate. This takes about 4 minutes.",
+        "Step 3 of 5: test each other crate. This takes 2 to 4 minutes.",
         &rest,
     )?;
     run(
@@ -149,7 +149,7 @@ fn all(run: impl Fn(&str, &[&str]) -> Outcome) -> Outcome {
         &["test", "--workspace", "--doc"],
     )?;
     run(
-        "Step 5 of 5: test the programs end to end. This takes about 12 minutes where nothing is skipped.",
+        "Step 5 of 5: test the programs end to end. This takes 7 to 12 minutes where nothing is skipped.",
         &["test", "--workspace", "--test", END_TO_END],
     )
 }
