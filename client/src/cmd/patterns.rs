@@ -22,6 +22,7 @@ impl Context {
         typed: &[u8],
         hidden: bool,
     ) -> Result<Option<Vec<FileEntry>>, Error> {
+        self.check_dots(typed).await?;
         let Some(pattern) = remote_path::pattern(typed) else {
             return Ok(None);
         };

@@ -26,6 +26,32 @@ pub(crate) fn resolve(at: &[u8], typed: &[u8]) -> Vec<u8> {
     names.join(&b'/')
 }
 
+/// The directories that `..` leaves in a typed path, each relative to the root: those must be there, as for the kernel.
+#[must_use]
+pub(crate) fn left_by_dots(at: &[u8], typed: &[u8]) -> Vec<Vec<u8>> {
+    let names: Vec<&[u8]> = typed.split(|byte| *byte == b'/').collect();
+    let absolute = typed.starts_with(b"/");
+    let mut left = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let before = names[..index].join(&b'/');
+        let before = match absolute {
+            true => [b"/", &before[..]].concat(),
+            false => before,
+        };
+        let directory = resolve(at, &before);
+        // The working directory is there, and so is what it is in.
+        let is_typed = absolute || !is_at_or_above(&directory, at);
+        if *name == b".." && is_typed && !directory.is_empty() && !left.contains(&directory) {
+            left.push(directory);
+        }
+    }
+    left
+}
+
+fn is_at_or_above(directory: &[u8], at: &[u8]) -> bool {
+    matches!(at.strip_prefix(directory), Some([] | [b'/', ..]))
+}
+
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
         .filter(|name| !name.is_empty())
@@ -142,6 +168,26 @@ mod tests {
             ("", "../etc/passwd", "etc/passwd"),
         ] {
             assert_eq!(text(&resolve(at.as_bytes(), typed.as_bytes())), leads);
+        }
+    }
+
+    #[test]
+    fn what_dots_leave_must_be_there() {
+        for (at, typed, left) in [
+            ("", "a/..", &["a"][..]),
+            ("", "a/../b/c/../..", &["a", "b/c", "b"]),
+            ("x/y", "..", &[]),
+            ("x/y", "../../..", &[]),
+            ("x/y", "../z/..", &["x/z"]),
+            ("x/y", "../y2/..", &["x/y2"]),
+            ("x/yz", "../y/..", &["x/y"]),
+            ("x", "/a/./..", &["a"]),
+            ("", "a/b", &[]),
+            ("", "../a", &[]),
+        ] {
+            let found = left_by_dots(at.as_bytes(), typed.as_bytes());
+            let found: Vec<&str> = found.iter().map(|path| text(path)).collect();
+            assert_eq!(found, left, "{typed} at {at}");
         }
     }
 

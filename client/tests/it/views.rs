@@ -71,6 +71,48 @@ async fn a_tree_is_drawn() {
 }
 
 #[tokio::test]
+async fn a_tree_as_json_has_the_levels_that_were_asked_for() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for (line, files) in [
+        ("tree --json", 4),
+        ("tree --json -L 1", 3),
+        ("tree -L 2 --json", 4),
+    ] {
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(client.out.text().lines().count(), files, "{line}");
+    }
+    assert_eq!(client.run("tree -d --json").await, Exit::Usage);
+    let said = client.err.text();
+    assert!(said.contains("du --json lists directories"), "{said}");
+}
+
+#[tokio::test]
+async fn dots_after_what_is_missing_lead_nowhere() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for line in [
+        "ls none/..",
+        "ls none/../n*",
+        "du none/..",
+        "stat none/../notes.txt",
+        "find none/..",
+        "find --below none/..",
+        "tree none/..",
+        "cd none/../music",
+        "cd ~/none/..",
+        "get -r none/..",
+        "get -r notes.txt/..",
+    ] {
+        assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
+        let said = client.err.text();
+        assert!(said.contains("there is no directory /no"), "{line}: {said}");
+        assert_eq!(client.out.text(), "", "{line}");
+    }
+    assert_eq!(client.run("ls music/../music").await, Exit::Done);
+}
+
+#[tokio::test]
 async fn what_may_have_been_meant_can_be_pasted() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
