@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use netsocket_protocol::name::Name;
+
 use super::context::{Context, is_missing};
 use crate::command_line::command::Get;
 use crate::outcome::error::Error;
@@ -119,7 +121,15 @@ impl Context {
             })
         };
         match meaning {
-            Meaning::OnServer => Ok(None),
+            Meaning::OnServer => {
+                if operand.is_local_directory {
+                    let name = Name::from(&last[..]);
+                    self.console.notice_line(&format!(
+                        "{name} is taken for the one on the server: ./{name} would be the directory here"
+                    ));
+                }
+                Ok(None)
+            }
             Meaning::Here => {
                 typed.pop();
                 Ok(Some(local))

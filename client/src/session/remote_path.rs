@@ -123,6 +123,24 @@ pub(crate) fn pattern(typed: &[u8]) -> Option<Pattern<'_>> {
     })
 }
 
+/// Each part but `**`, and whether such a part stands in front of it: then it is looked for at any depth. At the end, `**`
+/// is all that is there.
+#[must_use]
+pub(crate) fn with_any_depth<'a>(parts: &[&'a [u8]]) -> Vec<(bool, &'a [u8])> {
+    let mut found = Vec::with_capacity(parts.len());
+    let mut any_depth = false;
+    for part in parts {
+        match *part {
+            b"**" => any_depth = true,
+            part => found.push((std::mem::take(&mut any_depth), part)),
+        }
+    }
+    if any_depth {
+        found.push((true, b"*"));
+    }
+    found
+}
+
 /// The name as a glob, if it is one.
 #[must_use]
 pub(crate) fn glob(name: &[u8]) -> Option<&str> {
@@ -228,6 +246,22 @@ mod tests {
             assert_eq!(pattern(typed.as_bytes()), None, "{typed}");
         }
         assert_eq!(names_that_begin_with("a[1]*"), "a\\[1\\]\\**");
+    }
+
+    #[test]
+    fn two_stars_are_any_depth() {
+        for (typed, expected) in [
+            ("**/*.pdf", &[(true, "*.pdf")][..]),
+            ("*/**/**/x/*", &[(false, "*"), (true, "x"), (false, "*")]),
+            ("a/**", &[(true, "*")]),
+            ("**/", &[(true, "*")]),
+            ("*/x**", &[(false, "*"), (false, "x**")]),
+        ] {
+            let parts = pattern(typed.as_bytes()).unwrap().parts;
+            let found = with_any_depth(&parts);
+            let found: Vec<_> = found.iter().map(|(any, part)| (*any, text(part))).collect();
+            assert_eq!(found, expected, "{typed}");
+        }
     }
 
     proptest! {
