@@ -10,7 +10,7 @@ use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, Failure, below};
 use super::overwrite::Overwriting;
-use super::search::{Kind, nothing_found};
+use super::search::{Kind, Start, nothing_found};
 use crate::command_line::archive_names::{Format, OURS, name};
 use crate::command_line::command::{Archive, Search};
 use crate::command_line::quote::pasteable;
@@ -19,7 +19,7 @@ use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::Stdout;
 use crate::session::remote_path;
-use crate::text::shown;
+use crate::text::{directories, files, shown};
 use crate::transfer::destination::{Destination, OutputOptions};
 
 impl Context {
@@ -67,7 +67,7 @@ impl Context {
         let answer = performed.map_err(|error| Failure { error, stdout })?;
         match (&answer, &options.destination) {
             (Answer::Archive(Some(saved)), Destination::Extract(_)) => {
-                self.console.unpacked(word, &answer, saved)
+                self.console.unpacked(word, None, saved)
             }
             (Answer::Archive(None), _) => {
                 self.tell_nothing_archived(word, &query, has_place, stdout)
@@ -89,6 +89,10 @@ impl Context {
     ) -> Result<(), Error> {
         let lacking = std::mem::take(&mut self.session.lacking);
         let start = query.below.as_ref().map_or(&b""[..], Name::as_bytes);
+        // As from `find`, it matters first whether the place is there.
+        if !start.is_empty() {
+            self.existing(start).await?;
+        }
         let said = nothing_found(query, start);
         self.console
             .nothing_archived(word, &said, &lacking, stdout)?;
@@ -132,9 +136,11 @@ impl Context {
             }
             ([start], _) => query.below = below(&start.path),
             (several, _) => {
-                let count = several.len();
+                let typed = search.places.first().map_or(&b""[..], Vec::as_slice);
                 return Err(refused(format!(
-                    "archive takes one directory, not {count}: use conditions, or get -r"
+                    "archive takes one directory, not {}: {}",
+                    files_and_directories(several),
+                    instead_of_pattern(typed)
                 )));
             }
         }
@@ -175,6 +181,41 @@ impl Context {
         let (output, format) = (shown(output), name(format));
         let warning = format!("{output} has the name of a {named}, and is a {format}");
         self.console.warning_line(&warning);
+    }
+}
+
+/// What there is at several places: `3 files and 1 directory`.
+fn files_and_directories(starts: &[Start]) -> String {
+    let of_directories = starts
+        .iter()
+        .filter(|it| it.kind == Kind::Directory)
+        .count();
+    let said = directories(of_directories as u64);
+    match starts.len() - of_directories {
+        0 => said,
+        count if of_directories == 0 => files(count as u64),
+        count => format!("{} and {said}", files(count as u64)),
+    }
+}
+
+/// What to type in place of an archive of what a pattern matches.
+fn instead_of_pattern(typed: &[u8]) -> String {
+    let save = format!("get -r {} . saves them", pasteable(typed));
+    let (directory, glob) = remote_path::split(typed);
+    if remote_path::glob(directory).is_some() {
+        return save;
+    }
+    let below = match (directory, typed) {
+        (b"", [b'/', ..]) => "/".to_owned(),
+        (b"", _) => ".".to_owned(),
+        (directory, _) => pasteable(directory),
+    };
+    match glob {
+        b"*" | b"" => format!("archive {below} takes all that is there, {save}"),
+        glob => {
+            let glob = pasteable(glob);
+            format!("archive {glob} --below {below} takes all files of such names there, {save}")
+        }
     }
 }
 

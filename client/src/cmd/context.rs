@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
+use netsocket_protocol::message::{ErrorKind, ErrorReply, FileEntry, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
 use crate::config::user_directories::UserDirectories;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::colours::is_directory;
 use crate::output::console::{Console, Stdout};
 use crate::session::Session;
 use crate::session::remote_path;
@@ -77,6 +78,29 @@ impl Context {
         remote_path::resolve(&self.at.remote, typed)
     }
 
+    /// Fails unless what `..` leaves in a typed path is there: `none/..` is not the directory that `none` would be in.
+    pub(super) async fn check_dots(&mut self, typed: &[u8]) -> Result<(), Error> {
+        let is_pattern = remote_path::pattern(typed).is_some();
+        for directory in remote_path::left_by_dots(&self.at.remote, typed) {
+            // What a pattern stands for is not known yet.
+            if is_pattern && remote_path::glob(&directory).is_some() {
+                continue;
+            }
+            if !self
+                .entry(&directory)
+                .await?
+                .is_some_and(|it| is_directory(&it))
+            {
+                let message = format!(
+                    "there is no directory {}",
+                    remote_path::from_root(&directory)
+                );
+                return Err(Error::Server(ErrorReply::new(ErrorKind::NotFound, message)));
+            }
+        }
+        Ok(())
+    }
+
     /// The request for all files below a directory of the server, sorted by path.
     pub(super) fn all_below(path: &[u8]) -> Request {
         Request::Find {
@@ -141,7 +165,6 @@ pub(super) fn is_denied(error: &Error) -> bool {
 
 /// A not-found error for that path, worded by the client.
 pub(super) fn missing(path: &[u8]) -> Error {
-    use netsocket_protocol::message::ErrorReply;
     let path = remote_path::from_root(path);
     let message = format!("there is no file or directory {path}");
     Error::Server(ErrorReply::new(ErrorKind::NotFound, message))

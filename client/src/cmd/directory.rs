@@ -20,7 +20,10 @@ impl Context {
                     Error::Usage("there is no directory to go back to".to_owned())
                 })?,
                 // The root is where one is at home on the server.
-                Some([b'~', rest @ ..]) if rest.starts_with(b"/") => self.remote_path(rest),
+                Some([b'~', rest @ ..]) if rest.starts_with(b"/") => {
+                    self.check_dots(rest).await?;
+                    self.remote_path(rest)
+                }
                 Some(typed) => self.single(typed).await?,
             };
         match self.entry(&path).await? {

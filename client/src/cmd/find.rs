@@ -1,6 +1,7 @@
 //! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
+use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, below};
@@ -100,7 +101,7 @@ impl Context {
             self.console.notice_line(&format!(
                 "{directory} is a directory: find {directory} lists what is in it"
             ));
-        } else if let Some(hint) = part_of_a_name(query) {
+        } else if let Some(hint) = part_of_a_name(query).or_else(|| other_case(query)) {
             self.console.notice_line(&hint);
         }
     }
@@ -152,6 +153,16 @@ impl Context {
         let path = remote_path::from_root(entry.path.as_bytes());
         is_directory(&entry).then(|| pasteable(path.as_bytes()))
     }
+}
+
+/// What to type where an extension may be there in other letters: people rarely mean capital ones only.
+fn other_case(query: &Query) -> Option<String> {
+    let has_capital = |it: &&Name| it.as_bytes().iter().any(u8::is_ascii_uppercase);
+    let extension = query.extensions.iter().find(has_capital)?;
+    let glob = pasteable(&[b"*.", extension.as_bytes()].concat());
+    Some(format!(
+        "case matters to --ext: find -iname {glob} finds any"
+    ))
 }
 
 /// What to type where the name was meant to be a part of one.

@@ -15,7 +15,8 @@ use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
-use crate::transfer::destination::{Destination, OutputOptions};
+use crate::session::parallel::FileToFetch;
+use crate::transfer::destination::{Attributes, Destination, OutputOptions};
 
 impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
@@ -27,6 +28,10 @@ impl Context {
         if get.recursive {
             return self.get_recursively(word, &typed, output, get).await;
         }
+        if get.preserve && self.is_descriptor(output.as_deref()) {
+            let said = "-p keeps times and permissions of files, and standard output is none";
+            return Err(Error::Usage(said.to_owned()).into());
+        }
         self.check_place(output.as_deref())?;
         let stdout = output
             .as_deref()
@@ -34,7 +39,7 @@ impl Context {
         let Meant { paths, exit } = self.meant(&typed, Directories::Skipped, stdout).await?;
         let done = match &paths[..] {
             [] => Ok(Exit::Done),
-            [one] => self.get_alone(word, one, output, &get.save).await,
+            [one] => self.get_alone(word, one, output, get).await,
             many => self.get_several(word, many, output, get).await,
         };
         if typed.len() == 1 {
@@ -62,7 +67,7 @@ impl Context {
         word: &str,
         path: &[u8],
         output: Option<PathBuf>,
-        save: &SaveOptions,
+        get: &Get,
     ) -> Done {
         let destination = match output {
             Some(output) if self.is_descriptor(Some(&output)) => {
@@ -73,13 +78,19 @@ impl Context {
                 destination
             }
             output => {
-                let (target, replaces) = self.only_target(path, output.as_deref(), save.force)?;
+                let (target, replaces) =
+                    self.only_target(path, output.as_deref(), get.save.force)?;
                 let mut overwriting = Overwriting::of(replaces, 1);
                 self.may_save(path, &target, &mut overwriting).await?;
                 Destination::File(target)
             }
         };
-        self.get_one(word, path, destination, save).await
+        let attributes = match get.preserve {
+            true => self.attributes(path).await?,
+            false => None,
+        };
+        self.get_one(word, path, destination, &get.save, attributes)
+            .await
     }
 
     async fn get_several(
@@ -103,7 +114,17 @@ impl Context {
         for (path, target) in paths.iter().zip(targets) {
             let name = Name::from(path.as_slice());
             match self.may_save(path, &target, &mut overwriting).await {
-                Ok(()) => files.push((name, target)),
+                Ok(()) => {
+                    let attributes = match get.preserve {
+                        true => self.attributes(path).await?,
+                        false => None,
+                    };
+                    files.push(FileToFetch {
+                        path: name,
+                        local: target,
+                        attributes,
+                    });
+                }
                 Err(error) if !error.is_of_one_operand() => return Err(error.into()),
                 Err(error) => {
                     exit = exit.worse(error.exit());
@@ -113,6 +134,12 @@ impl Context {
         }
         let fetched = self.get_many(word, files, get).await?;
         Ok(exit.worse(fetched))
+    }
+
+    /// What a file keeps with `-p`; `None` if there is no file.
+    async fn attributes(&mut self, path: &[u8]) -> Result<Option<Attributes>, Error> {
+        let entry = self.entry(path).await?;
+        Ok(entry.and_then(|entry| Attributes::of(&entry, true)))
     }
 
     /// Whether an output is an open descriptor, such as `-`.
@@ -162,7 +189,9 @@ impl Context {
         // Until the end of this command.
         self.console.quiet = true;
         for path in &paths {
-            let done = self.get_one(word, path, Destination::Stdout, &save).await;
+            let done = self
+                .get_one(word, path, Destination::Stdout, &save, None)
+                .await;
             exit = exit.worse(self.exit_of(done)?);
         }
         Ok(exit)
@@ -174,12 +203,14 @@ impl Context {
         path: &[u8],
         destination: Destination,
         save: &SaveOptions,
+        attributes: Option<Attributes>,
     ) -> Done {
         let stdout = destination.stdout();
         let request = Request::get(Name::from(path));
         let options = OutputOptions {
             resume: save.resume,
             force: save.force,
+            attributes,
             ..OutputOptions::to(destination)
         };
         let performed = self
@@ -201,7 +232,7 @@ impl Context {
         Ok(Exit::Done)
     }
 
-    async fn get_many(&mut self, word: &str, files: Vec<(Name, PathBuf)>, get: &Get) -> Done {
+    async fn get_many(&mut self, word: &str, files: Vec<FileToFetch>, get: &Get) -> Done {
         let resume = get.save.resume;
         let fetched = self
             .session

@@ -7,7 +7,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use netsocket_protocol::message::{Compression, EntryNames, Layout, Problem, Request, Warning};
+use netsocket_protocol::message::{
+    Compression, EntryNames, FileEntry, Layout, Problem, Request, Warning,
+};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
@@ -15,7 +17,7 @@ use super::context::{Context, Done, is_hidden};
 use super::operands::{Directories, Meant};
 use super::overwrite::Overwriting;
 use super::places::no_directory_for;
-use crate::command_line::command::{Get, SaveOptions};
+use crate::command_line::command::Get;
 use crate::outcome::answer::{Answer, Saved, Unpacked};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -23,7 +25,7 @@ use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::session::directories::Directories as Found;
 use crate::session::remote_path;
-use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::destination::{Attributes, Destination, OutputOptions};
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::extract::extractor::make_directories;
 
@@ -88,7 +90,7 @@ impl Context {
         let mut entries = Vec::with_capacity(paths.len());
         for path in paths {
             match self.existing(&path).await {
-                Ok(entry) => entries.push((path, is_directory(&entry))),
+                Ok(entry) => entries.push((path, entry)),
                 Err(error) => exit = exit.worse(self.pass_over(error.into())?),
             }
         }
@@ -96,15 +98,15 @@ impl Context {
         let contents = typed.iter().filter(|typed| means_contents(typed));
         let contents: Vec<Vec<u8>> = contents.map(|typed| self.remote_path(typed)).collect();
         let mut overwriting = Overwriting::of(get.save.force, entries.len());
-        for (path, is_directory) in entries {
-            let done = if is_directory {
+        for (path, entry) in entries {
+            let done = if is_directory(&entry) {
                 let place = self.local_path(&place);
                 let is_inside = place.is_dir() && !contents.contains(&path);
                 let place = CopyPlace::of(&path, place, is_inside);
-                self.get_directory(word, &path, place, &get.save).await
+                self.get_directory(word, &path, place, get).await
             } else {
                 let overwriting = &mut overwriting;
-                self.get_file_into(word, &path, &place, &get.save, overwriting)
+                self.get_file_into(word, &entry, &place, get, overwriting)
                     .await
             };
             exit = exit.worse(self.exit_of(done)?);
@@ -116,17 +118,20 @@ impl Context {
     async fn get_file_into(
         &mut self,
         word: &str,
-        path: &[u8],
+        entry: &FileEntry,
         place: &Path,
-        save: &SaveOptions,
+        get: &Get,
         overwriting: &mut Overwriting,
     ) -> Done {
+        let (path, save) = (entry.path.as_bytes(), &get.save);
         let (target, replaces) = self.only_target(path, Some(place), save.force)?;
         if replaces {
             *overwriting = Overwriting::Allowed;
         }
         self.may_replace(&target, overwriting).await?;
-        self.get_one(word, path, Destination::File(target), save)
+        // As what is unpacked: directories and files keep the same.
+        let attributes = Attributes::of(entry, get.preserve);
+        self.get_one(word, path, Destination::File(target), save, attributes)
             .await
     }
 
@@ -135,7 +140,7 @@ impl Context {
         word: &str,
         path: &[u8],
         place: CopyPlace,
-        save: &SaveOptions,
+        get: &Get,
     ) -> Done {
         let request = Request::Archive {
             query: Query {
@@ -151,8 +156,9 @@ impl Context {
             resume: None,
         };
         let options = OutputOptions {
-            resume: save.resume,
-            force: save.force,
+            resume: get.save.resume,
+            force: get.save.force,
+            preserve_permissions: get.preserve,
             strip: place.strip,
             ..OutputOptions::to(Destination::Extract(place.root.clone()))
         };
@@ -175,8 +181,8 @@ impl Context {
         let more: Vec<Warning> = more.into_iter().filter(is_new).collect();
         saved.warnings.extend(more);
         saved.path = place.copy();
-        let answer = Answer::Archive(Some(saved.clone()));
-        self.console.unpacked(word, &answer, &saved)?;
+        self.console
+            .unpacked(word, Some(&Name::from(path)), &saved)?;
         Ok(Exit::Done)
     }
 

@@ -49,7 +49,9 @@ impl Context {
         let mut failures = Vec::new();
         let downloads = async {
             for file in &files {
-                let done = self.get_one(word, file, destination.clone(), &save).await;
+                let done = self
+                    .get_one(word, file, destination.clone(), &save, None)
+                    .await;
                 match done {
                     Ok(_) => {}
                     Err(failure) if matches!(failure.error, Error::ReaderGone { .. }) => break,

@@ -6,7 +6,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::context::Context;
+use netsocket_protocol::name::Name;
+
+use super::context::{Context, is_missing};
 use crate::command_line::command::Get;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
@@ -105,7 +107,13 @@ impl Context {
         let meaning = if operand.is_local_by_form() {
             Meaning::Here
         } else {
-            let entry = self.entry(&self.remote_path(last)).await?;
+            let entry = match self.check_dots(last).await {
+                Err(error) if is_missing(&error) => None,
+                checked => {
+                    checked?;
+                    self.entry(&self.remote_path(last)).await?
+                }
+            };
             operand.meaning(match &entry {
                 None => Remote::Nothing,
                 Some(entry) if is_directory(entry) => Remote::Directory,
@@ -113,7 +121,15 @@ impl Context {
             })
         };
         match meaning {
-            Meaning::OnServer => Ok(None),
+            Meaning::OnServer => {
+                if operand.is_local_directory {
+                    let name = Name::from(&last[..]);
+                    self.console.notice_line(&format!(
+                        "{name} is taken for the one on the server: ./{name} would be the directory here"
+                    ));
+                }
+                Ok(None)
+            }
             Meaning::Here => {
                 typed.pop();
                 Ok(Some(local))

@@ -3,6 +3,8 @@
 //! Owns: what a pattern matches, and how much may be listed for it. Does not own: the names that a glob matches, which the
 //! server decides.
 
+use std::collections::BTreeSet;
+
 use netsocket_protocol::message::{ErrorKind, ErrorReply, FileEntry, Request};
 use netsocket_protocol::name::Name;
 
@@ -22,6 +24,7 @@ impl Context {
         typed: &[u8],
         hidden: bool,
     ) -> Result<Option<Vec<FileEntry>>, Error> {
+        self.check_dots(typed).await?;
         let Some(pattern) = remote_path::pattern(typed) else {
             return Ok(None);
         };
@@ -30,17 +33,24 @@ impl Context {
             return Ok(None);
         }
         let (directory, parts) = self.beginning(&pattern, &path).await?;
-        let mut entries = self.in_directory(&directory, parts[0], hidden).await?;
-        for part in &parts[1..] {
-            let directories = entries.into_iter().filter(is_directory);
-            let directories: Vec<Vec<u8>> = directories.map(|entry| entry.path.0).collect();
-            if directories.len() > MOST_LISTED {
-                let (typed, count) = (Name::from(typed), directories.len());
-                return Err(Error::Usage(format!(
-                    "{typed} leads through {count} directories, more than {MOST_LISTED}: use find, or a narrower pattern"
-                )));
+        let parts = remote_path::with_any_depth(&parts);
+        let mut directories = vec![directory];
+        let mut entries = Vec::new();
+        for (number, (any_depth, part)) in parts.iter().enumerate() {
+            if number > 0 {
+                directories = paths_of_directories(entries);
+                check_count(typed, directories.len())?;
             }
-            entries = self.in_each(&directories, part, hidden).await?;
+            let is_first = number == 0;
+            if *any_depth {
+                directories = self
+                    .at_any_depth(typed, directories, is_first, hidden)
+                    .await?;
+            }
+            entries = match (is_first && !any_depth, &directories[..]) {
+                (true, [named]) => self.in_directory(named, part, hidden).await?,
+                _ => self.in_each(&directories, part, hidden).await?,
+            };
         }
         if pattern.only_directories {
             entries.retain(is_directory);
@@ -86,6 +96,29 @@ impl Context {
         Ok((directory, pattern.parts.clone()))
     }
 
+    /// These directories and all below them, by path. `is_named` says that the only one was named, and has to be there.
+    async fn at_any_depth(
+        &mut self,
+        typed: &[u8],
+        directories: Vec<Vec<u8>>,
+        is_named: bool,
+        hidden: bool,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let mut all: BTreeSet<Vec<u8>> = directories.iter().cloned().collect();
+        let mut level = match (is_named, &directories[..]) {
+            (true, [named]) => paths_of_directories(self.in_directory(named, b"*", hidden).await?),
+            _ => paths_of_directories(self.in_each(&directories, b"*", hidden).await?),
+        };
+        loop {
+            level.retain(|directory| all.insert(directory.clone()));
+            if level.is_empty() {
+                return Ok(all.into_iter().collect());
+            }
+            check_count(typed, all.len())?;
+            level = paths_of_directories(self.in_each(&level, b"*", hidden).await?);
+        }
+    }
+
     /// What a glob matches in the directory that was named.
     async fn in_directory(
         &mut self,
@@ -127,6 +160,21 @@ impl Context {
         lacking.unlisted += before.unlisted;
         Ok(entries)
     }
+}
+
+fn paths_of_directories(entries: Vec<FileEntry>) -> Vec<Vec<u8>> {
+    let directories = entries.into_iter().filter(is_directory);
+    directories.map(|entry| entry.path.0).collect()
+}
+
+fn check_count(typed: &[u8], directories: usize) -> Result<(), Error> {
+    if directories <= MOST_LISTED {
+        return Ok(());
+    }
+    let typed = Name::from(typed);
+    Err(Error::Usage(format!(
+        "{typed} leads through {directories} directories, more than {MOST_LISTED}: use find, or a narrower pattern"
+    )))
 }
 
 /// The request for what a part of a pattern stands for in a directory.

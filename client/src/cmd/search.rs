@@ -80,7 +80,10 @@ impl Context {
             place,
         };
         if places.is_empty() {
-            let start = Start::at(self.remote_path(&below.unwrap_or_default()));
+            let below = below.unwrap_or_default();
+            let checked = self.check_dots(&below).await;
+            checked.map_err(|error| Failure { error, stdout })?;
+            let start = Start::at(self.remote_path(&below));
             return Ok(begun(query, vec![start], Exit::Done, None));
         }
         if let Some(word) = doubtful {

@@ -14,6 +14,10 @@ use crate::session::remote_path;
 
 impl Context {
     pub(crate) async fn tree(&mut self, word: &str, view: &TreeView) -> Done {
+        if view.directories_only && self.console.form == Form::Json {
+            let said = "tree -d has no JSON, which lists files: du --json lists directories";
+            return Err(Error::Usage(said.to_owned()).into());
+        }
         let typed = view.path.clone().unwrap_or_default();
         let top = self.single(&typed).await?;
         match self.entry(&top).await? {
@@ -32,6 +36,7 @@ impl Context {
             if self.console.form == Form::Json {
                 let entries: Vec<Entry> = part
                     .into_iter()
+                    .filter(|file| tree.has_level_of(file, skipped))
                     .map(|file| Entry {
                         name: file.path.clone(),
                         file,

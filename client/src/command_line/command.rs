@@ -181,6 +181,8 @@ pub(crate) struct Get {
     pub(crate) parallel: NonZeroUsize,
     /// Whether a directory is downloaded with all it holds.
     pub(crate) recursive: bool,
+    /// Whether files keep their times, and permissions in spite of the umask.
+    pub(crate) preserve: bool,
     /// How they are saved.
     pub(crate) save: SaveOptions,
 }

@@ -98,11 +98,18 @@ pub(super) static OUTPUTS: [OptionSpec; 2] = [
     ),
 ];
 
-pub(super) static RECURSIVE: [OptionSpec; 1] = [flag(
-    "recursive",
-    Some('r'),
-    "download directories with all they hold",
-)];
+pub(super) static COPY: [OptionSpec; 2] = [
+    flag(
+        "recursive",
+        Some('r'),
+        "download directories with all they hold",
+    ),
+    flag(
+        "preserve",
+        Some('p'),
+        "keep times and permissions, whatever the umask",
+    ),
+];
 
 pub(super) static TRANSFER: [OptionSpec; 2] = [
     flag(

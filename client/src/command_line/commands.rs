@@ -6,8 +6,8 @@
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
 
 use crate::command_line::command_options::{
-    ARCHIVE, CONDITION_OPTIONS, DEPTH, FORMAT_OPTIONS, GENERAL, HELP, LEVELS, LS, NAME,
-    ORDER_OPTIONS, OUTPUT, OUTPUTS, RECURSIVE, TRANSFER,
+    ARCHIVE, CONDITION_OPTIONS, COPY, DEPTH, FORMAT_OPTIONS, GENERAL, HELP, LEVELS, LS, NAME,
+    ORDER_OPTIONS, OUTPUT, OUTPUTS, TRANSFER,
 };
 use crate::command_line::options::OptionSpec;
 
@@ -147,14 +147,14 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     CommandSpec {
         name: "get",
         aliases: &["mget"],
-        arguments: "PATH... [LOCAL | -o FILE|DIR|-] [-r] [-P N] [--no-resume] [--force]",
+        arguments: "PATH... [LOCAL | -o FILE|DIR|-] [-rp] [-P N] [--no-resume] [--force]",
         about: "download files, or directories with -r",
         details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
                   saved in the local directory under its own name. It appears there only once it\n\
                   is complete and verified. A file that is there already is kept, unless you agree\n\
                   or use --force. LOCAL means the same as -o LOCAL: get report.pdf mine.pdf. With\n\
                   -r, as with cp -r, LOCAL is a directory to copy into, or the copy's new name.",
-        options: &[&OUTPUTS, &RECURSIVE, &TRANSFER, &GENERAL, &HELP],
+        options: &[&OUTPUTS, &COPY, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE
     },

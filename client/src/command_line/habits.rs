@@ -155,8 +155,8 @@ static HABITS: &[Habit] = &[
     option("get", &["-R", "-d", "--recurse"], "use -r"),
     option(
         "get",
-        &["-p", "--preserve", "--times"],
-        "get -r and archive --extract keep times",
+        &["--times", "--preserve-permissions"],
+        "use -p, which keeps times and permissions",
     ),
     option("get", &["-O", "--output-document"], "use -o FILE"),
     option(

@@ -45,6 +45,9 @@ impl OptionSpec {
 /// Options with a list, to which each value adds.
 const REPEATABLE: [&str; 1] = ["ext"];
 
+/// Options for which `-` is standard output.
+const STDOUT_OPTIONS: [&str; 1] = ["output"];
+
 /// The parsed arguments of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ParsedOptions {
@@ -146,6 +149,9 @@ pub(crate) enum OptionProblem {
     /// The option needs a value.
     #[error("{0} needs a value, {1}")]
     NeedsValue(String, &'static str),
+    /// The value looks like another option.
+    #[error("{0} needs a value, {1}, before {2}; {3}={2} if {2} is meant")]
+    LooksLikeOption(String, &'static str, String, String),
     /// The option has one value, and was given twice.
     #[error("{0} given more than once")]
     Repeated(String),
@@ -283,11 +289,27 @@ impl Given {
         };
         if self.value.is_none() {
             self.value = words.next().cloned();
+            self.check_next_word(shown)?;
         }
         // A variable of a shell that is not set must not mean the root.
         match self.value.as_ref().is_none_or(Vec::is_empty) {
             true => Err(OptionProblem::NeedsValue(self.typed(), shown)),
             false => Ok(()),
+        }
+    }
+}
+
+impl Given {
+    /// Refuses a value from the next word that is probably an option: `-o -f` would save to a file `-f`.
+    fn check_next_word(&self, shown: &'static str) -> Result<(), OptionProblem> {
+        match self.value.as_deref() {
+            Some(b"-") if STDOUT_OPTIONS.contains(&self.spec.long) => Ok(()),
+            Some(value) if value.starts_with(b"-") => {
+                let (typed, value) = (self.typed(), Name::from(value).to_string());
+                let long = format!("--{}", self.spec.long);
+                Err(OptionProblem::LooksLikeOption(typed, shown, value, long))
+            }
+            _ => Ok(()),
         }
     }
 }

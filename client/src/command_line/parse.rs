@@ -88,6 +88,12 @@ fn take_output<'a>(
         [before @ .., flag, _] if is_archive && flag == b"-o" && before.contains(flag) => {
             Err(Error::Usage("-o given more than once".to_owned()))
         }
+        [.., flag, file] if is_archive && flag == b"-o" && file.len() > 1 && file[0] == b'-' => {
+            let file = Name::from(file.as_slice());
+            Err(Error::Usage(format!(
+                "-o needs a file name before {file}, or - for standard output; ./{file} if {file} is meant"
+            )))
+        }
         [before @ .., flag, file] if is_archive && flag == b"-o" => {
             Ok((before, Some(OsString::from_vec(file.clone()).into())))
         }

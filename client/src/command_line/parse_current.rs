@@ -242,6 +242,7 @@ fn get(typed: &str, parsed: &ParsedOptions) -> Result<Get, String> {
         paths: some(typed, "path", parsed)?,
         parallel,
         recursive: parsed.has("recursive"),
+        preserve: parsed.has("preserve"),
         save: save(parsed),
     })
 }

@@ -57,7 +57,7 @@ pub struct Saved {
 pub struct Unpacked {
     /// The bytes of all files in it.
     pub bytes: u64,
-    /// How many files were there already, of the same size and time, and were not written again.
+    /// How many files were there already, of the same size and time or the same content, and were not written again.
     pub kept: u64,
 }
 

@@ -114,7 +114,7 @@ pub enum Error {
     #[error("cannot unpack the archive: {0}")]
     Unpack(String),
     /// Some files already existed when an archive was unpacked; all others were written.
-    #[error("{}", in_the_way(.directory, *.count, .some))]
+    #[error("{}", in_the_way(.directory, *.count, .some, *.are_different))]
     Exists {
         /// The directory as given.
         directory: PathBuf,
@@ -122,6 +122,8 @@ pub enum Error {
         count: u64,
         /// The first of them, relative to the directory.
         some: Vec<Name>,
+        /// Whether all of them were seen to have different content.
+        are_different: bool,
     },
     /// The server answered with an error.
     #[error("the server says: {}", Name::from(.0.message.as_str()))]
@@ -312,7 +314,12 @@ impl Error {
             Self::Kept(_) => Exit::Done,
             // A list or a file cut off by `head` is complete enough; a truncated archive is not.
             Self::ReaderGone { archive: false, .. } => Exit::Done,
-            Self::Server(reply) if reply.kind == ErrorKind::NotFound => Exit::NothingFound,
+            Self::Server(reply) => match reply.kind {
+                ErrorKind::NotFound => Exit::NothingFound,
+                // What was asked is wrong, such as a pattern, or not to be had here, such as hidden files.
+                ErrorKind::BadRequest | ErrorKind::Denied => Exit::Usage,
+                _ => Exit::TransferFailed,
+            },
             Self::Interrupted => Exit::Interrupted,
             _ => Exit::TransferFailed,
         }
@@ -396,7 +403,12 @@ fn each_of(errors: &[Error]) -> String {
     sentences.join("; ")
 }
 
-fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String {
+fn in_the_way(
+    directory: &std::path::Path,
+    count: u64,
+    some: &[Name],
+    are_different: bool,
+) -> String {
     let names: Vec<String> = some.iter().map(Name::to_string).collect();
     let more = match count.saturating_sub(some.len() as u64) {
         0 => String::new(),
@@ -404,9 +416,11 @@ fn in_the_way(directory: &std::path::Path, count: u64, some: &[Name]) -> String 
     };
     let these = files(count);
     let (directory, names) = (shown(directory), names.join(", "));
-    format!(
-        "did not overwrite {these} in {directory} with different content (use --force): {names}{more}"
-    )
+    let how = match are_different {
+        true => "with different content",
+        false => "already there",
+    };
+    format!("did not overwrite {these} in {directory} {how} (use --force): {names}{more}")
 }
 
 fn why_incomplete(problem: Problem) -> &'static str {
@@ -473,7 +487,8 @@ mod tests {
             ),
             (server(ErrorKind::NotFound), Exit::NothingFound, "not_found"),
             (server(ErrorKind::Busy), Exit::TransferFailed, "busy"),
-            (server(ErrorKind::Denied), Exit::TransferFailed, "denied"),
+            (server(ErrorKind::Denied), Exit::Usage, "denied"),
+            (server(ErrorKind::BadRequest), Exit::Usage, "bad_request"),
             (Error::Interrupted, Exit::Interrupted, "interrupted"),
             (
                 Error::ReaderGone {

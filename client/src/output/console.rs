@@ -231,17 +231,22 @@ impl Console {
         Ok(())
     }
 
-    /// Prints that the archive of `answer` was unpacked.
+    /// Prints that an archive was unpacked, that of the directory `path` of the server if it is one's.
     ///
     /// # Errors
     /// As [`Self::print_message`].
-    pub fn unpacked(&mut self, word: &str, answer: &Answer, saved: &Saved) -> Result<(), Error> {
+    pub fn unpacked(
+        &mut self,
+        word: &str,
+        path: Option<&Name>,
+        saved: &Saved,
+    ) -> Result<(), Error> {
         let text = if self.quiet {
             Vec::new()
         } else {
             format!("{}\n", messages::unpacked_sentence(saved)).into_bytes()
         };
-        let json = json::answer_line(word, answer);
+        let json = json::saved_line(word, path, Some(saved));
         let told = self.print_message(&Message { text, json });
         // The warnings matter even if the result cannot be printed.
         self.warnings(saved, messages::archive_warning);

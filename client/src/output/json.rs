@@ -29,7 +29,7 @@ enum Object<'a> {
     },
     Saved {
         command: &'a str,
-        /// The path on the server; plain files only.
+        /// The path on the server; of `get` only.
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<&'a Name>,
         saved: Option<Name>,

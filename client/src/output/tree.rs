@@ -51,6 +51,13 @@ impl Tree {
         }
     }
 
+    /// Whether a file is on one of the levels that are kept.
+    pub(crate) fn has_level_of(&self, file: &FileEntry, skipped: usize) -> bool {
+        let path = file.path.as_bytes().get(skipped..).unwrap_or_default();
+        let above = path.iter().filter(|byte| **byte == b'/').count();
+        self.depth.is_none_or(|depth| above < depth)
+    }
+
     /// Adds a file and the directories above it; `skipped` bytes at the beginning of its path lead to the tree itself.
     pub(crate) fn add(&mut self, file: FileEntry, skipped: usize) {
         let path = file.path.as_bytes().get(skipped..).unwrap_or_default();

@@ -7,7 +7,7 @@
 pub(crate) mod directories;
 pub(crate) mod listing;
 pub(crate) mod lists;
-pub(crate) mod parallel;
+pub mod parallel;
 pub(crate) mod remote_path;
 pub mod working_directories;
 
@@ -163,6 +163,7 @@ impl Session {
                 preserves_permissions: options.preserve_permissions,
                 strip: options.strip,
             },
+            attributes: options.attributes,
             name: "",
         };
         transfer(&mut self.dialer, &job, &SharedListener::new(listener)).await

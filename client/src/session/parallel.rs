@@ -1,4 +1,17 @@
 //! Parallel downloads of several files, each over its own connection; behind a balancer, from several servers.
+//!
+//! # Examples
+//!
+//! ```
+//! use netsocket_client::session::parallel::FileToFetch;
+//!
+//! let file = FileToFetch {
+//!     path: "music/song.mp3".into(),
+//!     local: "song.mp3".into(),
+//!     attributes: None,
+//! };
+//! assert!(file.attributes.is_none(), "it gets the time of now");
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -14,21 +27,32 @@ use crate::outcome::answer::Saved;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::session::Session;
-use crate::transfer::destination::{Destination, OutputOptions};
+use crate::transfer::destination::{Attributes, Destination, OutputOptions};
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::run::{Job, SharedListener, transfer};
 use crate::transfer::target::Target;
+
+/// A file to download.
+#[derive(Debug)]
+pub struct FileToFetch {
+    /// Its path on the server, relative to the root.
+    pub path: Name,
+    /// Where it is saved.
+    pub local: PathBuf,
+    /// What it keeps of the one on the server.
+    pub attributes: Option<Attributes>,
+}
 
 /// The result for each file, in the requested order.
 pub(crate) type Fetched = Vec<(Name, Result<Saved, Error>)>;
 
 impl Session {
-    /// Downloads files, each from a path relative to the root to the local file given with it, at most `parallel` at a time.
+    /// Downloads files, at most `parallel` at a time.
     /// A failure does not affect the others, but if no server can be reached, the remaining files are not tried. Dropping
     /// the future closes all connections and keeps what was received.
     pub async fn fetch(
         &mut self,
-        files: Vec<(Name, PathBuf)>,
+        files: Vec<FileToFetch>,
         parallel: NonZeroUsize,
         resume: bool,
         listener: &mut impl Listener,
@@ -51,7 +75,7 @@ impl Session {
 
 /// The files of a parallel download and their results.
 struct Queue {
-    files: Vec<(Name, PathBuf)>,
+    files: Vec<FileToFetch>,
     /// The target of each file; `None` if it was refused.
     targets: Vec<Option<Target>>,
     results: RefCell<Vec<Option<Result<Saved, Error>>>>,
@@ -62,14 +86,14 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(files: Vec<(Name, PathBuf)>, resume: bool) -> Self {
+    fn new(files: Vec<FileToFetch>, resume: bool) -> Self {
         let mut taken = HashSet::new();
-        let judged = files.iter().map(|(_, path)| {
-            let target = Target::of(&OutputOptions::to(Destination::File(path.clone())))?;
+        let judged = files.iter().map(|FileToFetch { local, .. }| {
+            let target = Target::of(&OutputOptions::to(Destination::File(local.clone())))?;
             match &target {
                 Target::File { path: file, .. } if !taken.insert(file.clone()) => {
                     Err(Error::Target {
-                        path: path.clone(),
+                        path: local.clone(),
                         reason: "another of these files would be saved there".to_owned(),
                     })
                 }
@@ -96,8 +120,12 @@ impl Queue {
         loop {
             let number = self.next.get();
             self.next.set(number + 1);
-            let (Some((path, _)), Some(target)) =
-                (self.files.get(number), self.targets.get(number))
+            let (
+                Some(FileToFetch {
+                    path, attributes, ..
+                }),
+                Some(target),
+            ) = (self.files.get(number), self.targets.get(number))
             else {
                 return;
             };
@@ -114,6 +142,7 @@ impl Queue {
                 target,
                 resume: self.resume,
                 extract: ExtractOptions::default(),
+                attributes: *attributes,
                 name: &name,
             };
             let result = transfer(dialer, &job, listener).await;
@@ -135,7 +164,7 @@ impl Queue {
             // Every started file has a result, and all are started unless no server can be reached.
             Err(unreachable.unwrap_or_else(|| Error::Lost("it was not requested".to_owned())))
         };
-        let names = self.files.into_iter().map(|(name, _)| name);
+        let names = self.files.into_iter().map(|file| file.path);
         names
             .zip(self.results.into_inner())
             .map(|(name, result)| (name, result.unwrap_or_else(not_tried)))

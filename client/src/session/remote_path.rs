@@ -26,6 +26,32 @@ pub(crate) fn resolve(at: &[u8], typed: &[u8]) -> Vec<u8> {
     names.join(&b'/')
 }
 
+/// The directories that `..` leaves in a typed path, each relative to the root: those must be there, as for the kernel.
+#[must_use]
+pub(crate) fn left_by_dots(at: &[u8], typed: &[u8]) -> Vec<Vec<u8>> {
+    let names: Vec<&[u8]> = typed.split(|byte| *byte == b'/').collect();
+    let absolute = typed.starts_with(b"/");
+    let mut left = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let before = names[..index].join(&b'/');
+        let before = match absolute {
+            true => [b"/", &before[..]].concat(),
+            false => before,
+        };
+        let directory = resolve(at, &before);
+        // The working directory is there, and so is what it is in.
+        let is_typed = absolute || !is_at_or_above(&directory, at);
+        if *name == b".." && is_typed && !directory.is_empty() && !left.contains(&directory) {
+            left.push(directory);
+        }
+    }
+    left
+}
+
+fn is_at_or_above(directory: &[u8], at: &[u8]) -> bool {
+    matches!(at.strip_prefix(directory), Some([] | [b'/', ..]))
+}
+
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
         .filter(|name| !name.is_empty())
@@ -97,6 +123,24 @@ pub(crate) fn pattern(typed: &[u8]) -> Option<Pattern<'_>> {
     })
 }
 
+/// Each part but `**`, and whether such a part stands in front of it: then it is looked for at any depth. At the end, `**`
+/// is all that is there.
+#[must_use]
+pub(crate) fn with_any_depth<'a>(parts: &[&'a [u8]]) -> Vec<(bool, &'a [u8])> {
+    let mut found = Vec::with_capacity(parts.len());
+    let mut any_depth = false;
+    for part in parts {
+        match *part {
+            b"**" => any_depth = true,
+            part => found.push((std::mem::take(&mut any_depth), part)),
+        }
+    }
+    if any_depth {
+        found.push((true, b"*"));
+    }
+    found
+}
+
 /// The name as a glob, if it is one.
 #[must_use]
 pub(crate) fn glob(name: &[u8]) -> Option<&str> {
@@ -146,6 +190,26 @@ mod tests {
     }
 
     #[test]
+    fn what_dots_leave_must_be_there() {
+        for (at, typed, left) in [
+            ("", "a/..", &["a"][..]),
+            ("", "a/../b/c/../..", &["a", "b/c", "b"]),
+            ("x/y", "..", &[]),
+            ("x/y", "../../..", &[]),
+            ("x/y", "../z/..", &["x/z"]),
+            ("x/y", "../y2/..", &["x/y2"]),
+            ("x/yz", "../y/..", &["x/y"]),
+            ("x", "/a/./..", &["a"]),
+            ("", "a/b", &[]),
+            ("", "../a", &[]),
+        ] {
+            let found = left_by_dots(at.as_bytes(), typed.as_bytes());
+            let found: Vec<&str> = found.iter().map(|path| text(path)).collect();
+            assert_eq!(found, left, "{typed} at {at}");
+        }
+    }
+
+    #[test]
     fn what_is_shown_can_be_typed_again() {
         for (at, path, shown) in [
             ("", "music/a", "music/a"),
@@ -182,6 +246,22 @@ mod tests {
             assert_eq!(pattern(typed.as_bytes()), None, "{typed}");
         }
         assert_eq!(names_that_begin_with("a[1]*"), "a\\[1\\]\\**");
+    }
+
+    #[test]
+    fn two_stars_are_any_depth() {
+        for (typed, expected) in [
+            ("**/*.pdf", &[(true, "*.pdf")][..]),
+            ("*/**/**/x/*", &[(false, "*"), (true, "x"), (false, "*")]),
+            ("a/**", &[(true, "*")]),
+            ("**/", &[(true, "*")]),
+            ("*/x**", &[(false, "*"), (false, "x**")]),
+        ] {
+            let parts = pattern(typed.as_bytes()).unwrap().parts;
+            let found = with_any_depth(&parts);
+            let found: Vec<_> = found.iter().map(|(any, part)| (*any, text(part))).collect();
+            assert_eq!(found, expected, "{typed}");
+        }
     }
 
     proptest! {

@@ -1,7 +1,14 @@
-//! Where a download is saved, and the options for saving it.
+//! Where a download is saved, the options for saving it, and what the file keeps of the one on the server.
 
+use std::fs::{self, File, Permissions};
+use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+
+use chrono::DateTime;
+use netsocket_protocol::message::FileEntry;
+use rustix::fs::{Timespec, Timestamps, UTIME_OMIT, futimens};
 
 use crate::output::console::Stdout;
 use crate::transfer::descriptor;
@@ -38,6 +45,57 @@ impl Destination {
     }
 }
 
+/// What a saved file keeps of the one on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// When it was modified.
+    modified: Timespec,
+    /// Its permissions, never set-user-ID.
+    permissions: u32,
+}
+
+impl Attributes {
+    /// Those of a file on the server: its permissions as far as the umask allows, or `exactly` them. `None` if the server
+    /// tells no time.
+    #[must_use]
+    pub fn of(entry: &FileEntry, exactly: bool) -> Option<Self> {
+        let modified = DateTime::parse_from_rfc3339(&entry.modified).ok()?;
+        let permissions = entry.mode & 0o777;
+        Some(Self {
+            modified: Timespec {
+                tv_sec: modified.timestamp(),
+                tv_nsec: modified.timestamp_subsec_nanos().into(),
+            },
+            permissions: match exactly {
+                true => permissions,
+                false => permissions & !umask(),
+            },
+        })
+    }
+
+    /// Gives them to a file.
+    pub(crate) fn apply(&self, file: &File) -> io::Result<()> {
+        file.set_permissions(Permissions::from_mode(self.permissions))?;
+        let times = Timestamps {
+            last_access: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+            last_modification: self.modified,
+        };
+        Ok(futimens(file, &times)?)
+    }
+}
+
+/// The umask of this process, which cannot be asked for without setting it.
+fn umask() -> u32 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("Umask:"));
+    let mask = line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok());
+    mask.unwrap_or(0o022)
+}
+
 /// A destination and options for it.
 ///
 /// # Examples
@@ -65,6 +123,8 @@ pub struct OutputOptions {
     pub strip: usize,
     /// Whether to create the directory of a `File` if it is missing.
     pub make_directory: bool,
+    /// What a `File` keeps of the one on the server.
+    pub attributes: Option<Attributes>,
 }
 
 impl OutputOptions {
@@ -78,6 +138,7 @@ impl OutputOptions {
             preserve_permissions: false,
             strip: 0,
             make_directory: false,
+            attributes: None,
         }
     }
 }

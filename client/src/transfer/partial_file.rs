@@ -16,6 +16,7 @@ use netsocket_protocol::message::Request;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
+use crate::transfer::destination::Attributes;
 use crate::transfer::journal::{BlockRecord, Head, Journal, MAX_BYTES};
 use crate::transfer::output_path::directory_of;
 use crate::transfer::state::{Position, Source};
@@ -295,6 +296,15 @@ impl PartialFile {
         // In this order: records without data would fail verification.
         self.state.set_len(self.state_length)?;
         self.file.set_len(self.bytes)
+    }
+
+    /// Returns a closure that gives the file what it keeps of the one on the server, on any thread.
+    pub(crate) fn applying(
+        &self,
+        attributes: Attributes,
+    ) -> impl FnOnce() -> io::Result<()> + Send + 'static {
+        let file = Arc::clone(&self.file);
+        move || attributes.apply(&file)
     }
 
     /// Syncs the data and renames the file to the target, on any thread, so that a crash leaves either

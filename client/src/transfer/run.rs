@@ -18,6 +18,7 @@ use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::output::progress::{Progress, Total, Verified};
 use crate::text::{shown, size};
+use crate::transfer::destination::Attributes;
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::last_block::LastBlock;
 use crate::transfer::partial_file::{Existing, PartialFile};
@@ -51,6 +52,8 @@ pub(crate) struct Job<'a> {
     pub(crate) resume: bool,
     /// How an archive is unpacked.
     pub(crate) extract: ExtractOptions,
+    /// What a file keeps of the one on the server.
+    pub(crate) attributes: Option<Attributes>,
     /// Distinguishes parallel transfers; otherwise empty.
     pub(crate) name: &'a str,
 }
@@ -327,7 +330,12 @@ impl<L: Listener> Transfer<'_, '_, L> {
             check_complete(&trailer)?;
         }
         let unpacked = match self.writer.take() {
-            Some(writer) => writer.commit().await?,
+            Some(writer) => {
+                if let Some(attributes) = self.job.attributes {
+                    writer.apply(attributes).await?;
+                }
+                writer.commit().await?
+            }
             None => None,
         };
         Ok(Saved {

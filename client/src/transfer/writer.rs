@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
 use crate::transfer::descriptor;
+use crate::transfer::destination::Attributes;
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::extract::extractor::Extractor;
 use crate::transfer::output_path::directory_of;
@@ -139,6 +140,19 @@ impl Writer {
                 unpacker.restart();
                 Ok(Some(Self::Directory(unpacker)))
             }
+        }
+    }
+
+    /// Gives a file what it keeps of the one on the server; nothing else can keep it.
+    ///
+    /// # Errors
+    /// [`Error::Target`] if the system refuses.
+    pub(crate) async fn apply(&self, attributes: Attributes) -> Result<(), Error> {
+        match self {
+            Self::PartialFile { part, given } => blocking(part.applying(attributes))
+                .await
+                .map_err(|error| Error::target(given, &error)),
+            Self::Stream(_) | Self::Directory(_) => Ok(()),
         }
     }
 

@@ -135,6 +135,10 @@ async fn a_copy_has_the_directories_without_a_file() {
         let out = client.out.text().replace(&format!("{home}/"), "");
         assert_eq!(out.replace(&home, "."), said, "{line}");
     }
+    let mut client = at_home(Client::new(server.address));
+    assert_eq!(client.run("get -r a/b --json").await, Exit::Done);
+    let object: serde_json::Value = serde_json::from_str(&client.out.text()).unwrap();
+    assert_eq!(object["path"], "a/b");
     // What is there already is in nobody's way.
     let mut client = at_home(Client::new(server.address));
     std::fs::create_dir_all(client.home().join("there/a/mine")).unwrap();
@@ -246,4 +250,47 @@ async fn a_file_in_the_way_is_named() {
         assert!(err.ends_with(&expected), "{line}: {err}");
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     }
+}
+
+#[tokio::test]
+async fn files_keep_time_and_permissions_where_that_is_asked_for() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let server = Fake::good().await;
+    let then = chrono::DateTime::parse_from_rfc3339("2026-11-22T11:14:02Z");
+    let then = then.unwrap().timestamp();
+    for (line, is_kept) in [
+        ("get notes.txt music/song.mp3", false),
+        ("get -p notes.txt", true),
+        ("get -p notes.txt music/song.mp3 -P 2", true),
+        ("get -r notes.txt music/song.mp3", true),
+        ("get -rp notes.txt", true),
+        ("get -p notes.txt new", true),
+    ] {
+        let mut client = at_home(Client::new(server.address));
+        let exit = client.run(line).await;
+        assert_eq!(exit, Exit::Done, "{line}: {}", client.err.text());
+        for file in std::fs::read_dir(client.home()).unwrap() {
+            let there = file.unwrap().metadata().unwrap();
+            assert_eq!(there.mtime() == then, is_kept, "{line}");
+            if line.starts_with("get -p") {
+                assert_eq!(there.mode() & 0o777, 0o644, "{line}");
+            }
+        }
+    }
+    let mut client = at_home(Client::new(server.address));
+    assert_eq!(client.run("get -p notes.txt -o -").await, Exit::Usage);
+}
+
+#[tokio::test]
+async fn what_is_here_and_there_is_said_to_be_taken_from_there() {
+    let server = Fake::good().await;
+    let mut client = at_home(Client::new(server.address));
+    std::fs::create_dir(client.home().join("notes.txt")).unwrap();
+    client.run("get -r music/song.mp3 notes.txt").await;
+    let said = client.err.text();
+    assert!(
+        said.starts_with("notes.txt is taken for the one on the server: ./notes.txt would be the directory here\n"),
+        "{said}"
+    );
 }

@@ -341,10 +341,10 @@ async fn an_answer_that_breaks_the_protocol() {
 #[tokio::test]
 async fn each_kind_of_error_is_its_sentence() {
     for (kind, name, exit) in [
-        (ErrorKind::BadRequest, "bad_request", Exit::TransferFailed),
+        (ErrorKind::BadRequest, "bad_request", Exit::Usage),
         (ErrorKind::Changed, "changed", Exit::TransferFailed),
         (ErrorKind::Busy, "busy", Exit::TransferFailed),
-        (ErrorKind::Denied, "denied", Exit::TransferFailed),
+        (ErrorKind::Denied, "denied", Exit::Usage),
         (ErrorKind::TooLarge, "too_large", Exit::TransferFailed),
         (ErrorKind::Internal, "internal", Exit::TransferFailed),
     ] {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use netsocket_client::outcome::answer::Saved;
 use netsocket_client::outcome::error::Error;
 use netsocket_client::outcome::exit::Exit;
+use netsocket_client::session::parallel::FileToFetch;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use tokio::net::TcpListener;
@@ -25,6 +26,12 @@ async fn fetch(
     parallel: usize,
 ) -> Vec<(Name, Result<Saved, Error>)> {
     let parallel = NonZeroUsize::new(parallel).unwrap();
+    let files = files.into_iter().map(|(path, local)| FileToFetch {
+        path,
+        local,
+        attributes: None,
+    });
+    let files = files.collect();
     let context = &mut client.program.context;
     let fetching = context
         .session

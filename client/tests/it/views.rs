@@ -71,6 +71,48 @@ async fn a_tree_is_drawn() {
 }
 
 #[tokio::test]
+async fn a_tree_as_json_has_the_levels_that_were_asked_for() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for (line, files) in [
+        ("tree --json", 4),
+        ("tree --json -L 1", 3),
+        ("tree -L 2 --json", 4),
+    ] {
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(client.out.text().lines().count(), files, "{line}");
+    }
+    assert_eq!(client.run("tree -d --json").await, Exit::Usage);
+    let said = client.err.text();
+    assert!(said.contains("du --json lists directories"), "{said}");
+}
+
+#[tokio::test]
+async fn dots_after_what_is_missing_lead_nowhere() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for line in [
+        "ls none/..",
+        "ls none/../n*",
+        "du none/..",
+        "stat none/../notes.txt",
+        "find none/..",
+        "find --below none/..",
+        "tree none/..",
+        "cd none/../music",
+        "cd ~/none/..",
+        "get -r none/..",
+        "get -r notes.txt/..",
+    ] {
+        assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
+        let said = client.err.text();
+        assert!(said.contains("there is no directory /no"), "{line}: {said}");
+        assert_eq!(client.out.text(), "", "{line}");
+    }
+    assert_eq!(client.run("ls music/../music").await, Exit::Done);
+}
+
+#[tokio::test]
 async fn what_may_have_been_meant_can_be_pasted() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
@@ -80,6 +122,10 @@ async fn what_may_have_been_meant_can_be_pasted() {
         (
             "find \"it's\"",
             "find '*it'\\''s*' finds names that contain it",
+        ),
+        (
+            "find --ext PDF",
+            "case matters to --ext: find -iname '*.PDF' finds any",
         ),
         ("find a]", "find '*a\\]*' finds names that contain it"),
         (
@@ -254,4 +300,43 @@ async fn without_a_terminal_the_file_is_printed() {
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(ended.out, contents_of("with space.txt"));
     assert_eq!(ended.err, "");
+}
+
+#[tokio::test]
+async fn two_stars_are_any_depth() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for (line, out) in [
+        ("ls **/*.mp3", "music/song.mp3\n"),
+        ("ls **/*.txt", "notes.txt\nwith space.txt\n"),
+        ("ls **/covers/", "music/covers/\n"),
+        ("ls music/**", "music/covers/\nmusic/song.mp3\n"),
+        ("find **/*.mp3", "music/song.mp3\n"),
+        ("du **/*.mp3", "   2.9 MiB  music/song.mp3\n"),
+    ] {
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(client.out.text(), out, "{line}");
+    }
+    for line in ["ls none/**", "ls **/none*"] {
+        assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn an_archive_of_several_says_what_to_type() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for (line, said) in [
+        (
+            "archive music/*",
+            "archive takes one directory, not 1 file and 1 directory: archive music takes all that is there, get -r 'music/*' . saves them\n",
+        ),
+        (
+            "archive ./*.txt",
+            "archive takes one directory, not 2 files: archive '*.txt' --below . takes all files of such names there, get -r './*.txt' . saves them\n",
+        ),
+    ] {
+        assert_eq!(client.run(line).await, Exit::Usage, "{line}");
+        assert_eq!(client.err.text(), said, "{line}");
+    }
 }

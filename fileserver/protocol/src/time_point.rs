@@ -43,9 +43,15 @@ pub enum TimePointError {
         "use YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS], in the server's time zone or with an offset such as Z or +02:00"
     )]
     Form,
+    /// There is no such month.
+    #[error("the month is out of range: 01 to 12")]
+    Month,
     /// There is no such day.
     #[error("the day is out of range")]
     Range,
+    /// There is no such time of day.
+    #[error("the time is out of range: 00:00 to 23:59")]
+    Time,
 }
 
 /// Bytes of `YYYY-MM-DD`.
@@ -63,6 +69,16 @@ fn begins_with_day(text: &str) -> bool {
         })
 }
 
+/// Whether a text begins as `T25:00` does, or `T12:60` or `T12:00:61`.
+fn is_no_time(text: &str) -> bool {
+    let mut parts = text.strip_prefix('T').unwrap_or_default().splitn(3, ':');
+    let part = |text: Option<&str>| text?.get(..2)?.parse::<u8>().ok();
+    let (hour, minute) = (part(parts.next()), part(parts.next()));
+    let second = part(parts.next());
+    let is_written = hour.is_some() && minute.is_some();
+    is_written && (hour > Some(23) || minute > Some(59) || second > Some(60))
+}
+
 impl FromStr for TimePoint {
     type Err = TimePointError;
 
@@ -71,6 +87,9 @@ impl FromStr for TimePoint {
             return Err(TimePointError::Form);
         }
         let (day, time) = text.split_at(DAY);
+        if !("01"..="12").contains(&&day[5..7]) {
+            return Err(TimePointError::Month);
+        }
         let day: NaiveDate = day.parse().map_err(|_| TimePointError::Range)?;
         if time.is_empty() {
             return Ok(Self::Day(day));
@@ -87,7 +106,10 @@ impl FromStr for TimePoint {
             .into_iter()
             .find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())
             .map(Self::Local)
-            .ok_or(TimePointError::Form)
+            .ok_or(match is_no_time(&text[DAY..]) {
+                true => TimePointError::Time,
+                false => TimePointError::Form,
+            })
     }
 }
 
@@ -170,9 +192,15 @@ mod tests {
     fn a_day_that_never_was_is_told_from_what_is_no_day() {
         for (text, why) in [
             ("2023-02-29", TimePointError::Range),
-            ("2024-13-01T12:00", TimePointError::Range),
+            ("2024-13-01T12:00", TimePointError::Month),
+            ("2024-00-01", TimePointError::Month),
+            ("2024-01-32", TimePointError::Range),
+            ("2024-01-01T25:00", TimePointError::Time),
+            ("2024-01-01 12:60", TimePointError::Time),
+            ("2024-01-01T12:00:61", TimePointError::Time),
+            ("2024-01-01T24:00Z", TimePointError::Time),
+            ("2024-01-01T", TimePointError::Form),
             ("tomorrow", TimePointError::Form),
-            ("2024-01-01T25:00", TimePointError::Form),
         ] {
             assert_eq!(text.parse::<TimePoint>(), Err(why), "{text}");
         }

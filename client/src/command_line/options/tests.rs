@@ -61,6 +61,10 @@ fn options_values_and_operands_are_told_apart() {
         );
     }
     assert_eq!(parse("-").unwrap().operands, words("-"));
+    for (line, value) in [("-o -", "-"), ("--output=-f", "-f"), ("-o-f", "-f")] {
+        let parsed = parse(line).unwrap();
+        assert_eq!(parsed.value("output"), Some(value.as_bytes()), "{line}");
+    }
     assert_eq!(parse("-- -l --ext").unwrap().operands, words("-l --ext"));
 }
 
@@ -69,6 +73,10 @@ fn what_is_wrong_is_said() {
     let unknown = |option: &str, near| OptionProblem::Unknown {
         option: option.to_owned(),
         near,
+    };
+    let looks_like = |typed: &str, shown, value: &str, long: &str| {
+        let [typed, value, long] = [typed, value, long].map(str::to_owned);
+        OptionProblem::LooksLikeOption(typed, shown, value, long)
     };
     for (line, said) in [
         ("--lnog", unknown("--lnog", Some("long"))),
@@ -84,6 +92,10 @@ fn what_is_wrong_is_said() {
             "--ext=",
             OptionProblem::NeedsValue("--ext".to_owned(), "EXT"),
         ),
+        ("--ext -l", looks_like("--ext", "EXT", "-l", "--ext")),
+        ("--ext -", looks_like("--ext", "EXT", "-", "--ext")),
+        ("a -lo -l", looks_like("-o", "FILE", "-l", "--output")),
+        ("-o -- a", looks_like("-o", "FILE", "--", "--output")),
         (
             "-o a --output b",
             OptionProblem::Repeated("--output".to_owned()),

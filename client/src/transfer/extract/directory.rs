@@ -23,12 +23,11 @@ use rustix::io::Errno;
 
 use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
+use crate::transfer::extract::existing_file::{ExistingFile, InTheWay};
 use crate::transfer::extract::open_directories::{Directory, NotOpened, OpenDirectories};
 use crate::transfer::extract::sparse_file::SparseFile;
 use crate::transfer::extract::tar::{Entry, EntryHandler};
 
-/// How many existing files an error names.
-const NAMED: usize = 5;
 /// The permissions restored from the archive: no setuid or setgid, as the archive does not say whose files they are.
 const PERMISSIONS: u32 = 0o777;
 
@@ -54,7 +53,7 @@ pub(crate) struct ExtractRoot {
     unpacked: Unpacked,
     /// Files created by this run; it may overwrite them if it restarts.
     made: HashSet<Vec<u8>>,
-    in_the_way: (u64, Vec<Name>),
+    in_the_way: InTheWay,
     temporary: String,
 }
 
@@ -62,8 +61,16 @@ pub(crate) struct ExtractRoot {
 #[derive(Debug)]
 struct Open {
     entry: Entry,
-    /// `None` if the content is skipped because the file exists.
-    writing: Option<Writing>,
+    content: Content,
+}
+
+/// What is done with the content of a file.
+#[derive(Debug)]
+enum Content {
+    Written(Writing),
+    /// With a file that is there and has the same size.
+    Compared(ExistingFile),
+    Skipped,
 }
 
 #[derive(Debug)]
@@ -96,7 +103,7 @@ impl ExtractRoot {
             open: None,
             unpacked: Unpacked::default(),
             made: HashSet::new(),
-            in_the_way: (0, Vec::new()),
+            in_the_way: InTheWay::default(),
             temporary: format!(".netsocket-unpack.{}", std::process::id()),
         })
     }
@@ -104,7 +111,7 @@ impl ExtractRoot {
     /// Restarts: files created by this run may be overwritten.
     pub(crate) fn restart(&mut self) {
         self.abandon();
-        self.in_the_way = (0, Vec::new());
+        self.in_the_way = InTheWay::default();
         self.unpacked = Unpacked::default();
     }
 
@@ -113,7 +120,11 @@ impl ExtractRoot {
     /// # Errors
     /// [`Error::Exists`] if existing files were not overwritten.
     pub(crate) fn finish(&mut self) -> Result<Unpacked, Error> {
-        let (count, some) = std::mem::take(&mut self.in_the_way);
+        let InTheWay {
+            count,
+            some,
+            is_unsure,
+        } = std::mem::take(&mut self.in_the_way);
         if count == 0 {
             return Ok(self.unpacked);
         }
@@ -121,6 +132,7 @@ impl ExtractRoot {
             directory: self.given.clone(),
             count,
             some,
+            are_different: !is_unsure,
         })
     }
 
@@ -132,14 +144,19 @@ impl ExtractRoot {
         }
     }
 
-    /// Whether to write the content of an entry.
-    fn is_wanted(&mut self, directory: &Directory, name: &[u8], entry: &Entry) -> io::Result<bool> {
+    /// What to do with the content of an entry; `None` if it is to be written.
+    fn of_existing(
+        &mut self,
+        directory: &Directory,
+        name: &[u8],
+        entry: &Entry,
+    ) -> io::Result<Option<Content>> {
         if directory.is_new {
             // If a file has appeared there since, the rename finds it.
-            return Ok(true);
+            return Ok(None);
         }
         let there = match statat(&directory.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => return Ok(true),
+            Err(Errno::NOENT) => return Ok(None),
             there => there?,
         };
         let kind = FileType::from_raw_mode(there.st_mode);
@@ -147,30 +164,29 @@ impl ExtractRoot {
             return Err(Errno::ISDIR.into());
         }
         if self.may_replace(entry) {
-            return Ok(true);
+            return Ok(None);
         }
-        // Same size and time: it was written by an earlier run.
-        let is_same = kind == FileType::RegularFile
-            && u64::try_from(there.st_size) == Ok(entry.size)
-            && there.st_mtime == entry.modified;
-        if is_same {
+        let is_file = kind == FileType::RegularFile;
+        if !is_file || u64::try_from(there.st_size) != Ok(entry.size) {
+            self.in_the_way.note(&entry.path, is_file);
+            return Ok(Some(Content::Skipped));
+        }
+        if there.st_mtime == entry.modified {
+            // Same size and time: it was written by an earlier run.
             self.unpacked.kept += 1;
-        } else {
-            self.note(&entry.path);
+            return Ok(Some(Content::Skipped));
         }
-        Ok(false)
+        Ok(Some(match ExistingFile::open(&directory.fd, name) {
+            Ok(file) => Content::Compared(file),
+            Err(_) => {
+                self.in_the_way.note(&entry.path, false);
+                Content::Skipped
+            }
+        }))
     }
 
     fn may_replace(&self, entry: &Entry) -> bool {
         self.options.overwrites || self.made.contains(&entry.path)
-    }
-
-    fn note(&mut self, path: &[u8]) {
-        let (count, some) = &mut self.in_the_way;
-        *count += 1;
-        if some.len() < NAMED {
-            some.push(path.into());
-        }
     }
 
     /// Opens a directory below this one, creating what is missing.
@@ -203,7 +219,7 @@ impl ExtractRoot {
         self.enter(path).map(drop)
     }
 
-    fn create(&mut self, entry: &Entry) -> Result<Option<Writing>, Error> {
+    fn create(&mut self, entry: &Entry) -> Result<Content, Error> {
         let (parent, name) = match entry.path.iter().rposition(|byte| *byte == b'/') {
             Some(slash) => entry.path.split_at(slash),
             None => (&[][..], entry.path.as_slice()),
@@ -219,9 +235,9 @@ impl ExtractRoot {
         directory: Directory,
         name: &[u8],
         entry: &Entry,
-    ) -> io::Result<Option<Writing>> {
-        if !self.is_wanted(&directory, name, entry)? {
-            return Ok(None);
+    ) -> io::Result<Content> {
+        if let Some(content) = self.of_existing(&directory, name, entry)? {
+            return Ok(content);
         }
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -240,7 +256,7 @@ impl ExtractRoot {
             }
             created => created?,
         };
-        Ok(Some(Writing {
+        Ok(Content::Written(Writing {
             file: SparseFile::new(File::from(file)),
             directory,
             name: name.to_vec(),
@@ -292,7 +308,11 @@ impl ExtractRoot {
 
     /// Removes an incomplete file.
     fn abandon(&mut self) {
-        if let Some(writing) = self.open.take().and_then(|open| open.writing) {
+        if let Some(Open {
+            content: Content::Written(writing),
+            ..
+        }) = self.open.take()
+        {
             // There is nowhere to report a failure.
             let (directory, name) = (&*writing.directory, self.temporary.as_str());
             let _ = unlinkat(directory, name, AtFlags::empty());
@@ -313,35 +333,50 @@ impl EntryHandler for ExtractRoot {
         // Before the check: what is left is where the file goes.
         entry.path.drain(..self.options.strip.min(entry.path.len()));
         check_below(&entry.path)?;
-        let writing = self.create(&entry)?;
+        let content = self.create(&entry)?;
         self.unpacked.bytes = self.unpacked.bytes.saturating_add(entry.size);
-        self.open = Some(Open { entry, writing });
+        self.open = Some(Open { entry, content });
         Ok(())
     }
 
     fn content(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let Some(Open {
-            writing: Some(writing),
-            entry,
-        }) = &mut self.open
-        else {
+        let Some(Open { content, entry }) = &mut self.open else {
             return Ok(());
         };
-        let Err(error) = writing.file.append(bytes) else {
-            return Ok(());
-        };
-        let path = entry.path.clone();
-        self.abandon();
-        Err(self.failed(&path, &error))
+        match content {
+            Content::Skipped => Ok(()),
+            Content::Compared(file) => {
+                if file.compare(bytes).is_err() {
+                    self.in_the_way.note(&entry.path, false);
+                    *content = Content::Skipped;
+                }
+                Ok(())
+            }
+            Content::Written(writing) => {
+                let Err(error) = writing.file.append(bytes) else {
+                    return Ok(());
+                };
+                let path = entry.path.clone();
+                self.abandon();
+                Err(self.failed(&path, &error))
+            }
+        }
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        let Some(Open {
-            writing: Some(mut writing),
-            entry,
-        }) = self.open.take()
-        else {
+        let Some(Open { content, entry }) = self.open.take() else {
             return Ok(());
+        };
+        let mut writing = match content {
+            Content::Skipped => return Ok(()),
+            Content::Compared(file) => {
+                match file.is_same() {
+                    true => self.unpacked.kept += 1,
+                    false => self.in_the_way.note(&entry.path, true),
+                }
+                return Ok(());
+            }
+            Content::Written(writing) => writing,
         };
         match self.put(&entry, &mut writing) {
             Ok(true) => {
@@ -349,14 +384,14 @@ impl EntryHandler for ExtractRoot {
                 Ok(())
             }
             Ok(false) => {
-                self.note(&entry.path);
+                self.in_the_way.note(&entry.path, false);
                 Ok(())
             }
             Err(error) => {
                 let failed = self.failed(&entry.path, &error);
                 self.open = Some(Open {
                     entry,
-                    writing: Some(writing),
+                    content: Content::Written(writing),
                 });
                 self.abandon();
                 Err(failed)

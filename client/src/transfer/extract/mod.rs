@@ -4,6 +4,7 @@
 //! verifying that the blocks are those the server sent (`transfer::verify`).
 
 pub(crate) mod directory;
+mod existing_file;
 pub(crate) mod extractor;
 mod open_directories;
 mod sparse_file;

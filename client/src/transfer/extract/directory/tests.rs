@@ -128,7 +128,7 @@ fn what_is_there_stays_unless_it_is_forced() {
     let said = tree.finish().unwrap_err().to_string();
     assert!(said.starts_with("did not overwrite 2 files in "), "{said}");
     assert!(
-        said.ends_with(" with different content (use --force): b, c"),
+        said.ends_with(" already there (use --force): b, c"),
         "{said}"
     );
     assert_eq!(fs::read(dir.path().join("b")).unwrap(), b"mine");
@@ -145,6 +145,40 @@ fn what_is_there_stays_unless_it_is_forced() {
     }
     tree.finish().unwrap();
     assert_eq!(names(dir.path()), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_has_the_same_size_is_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    // As a plain download leaves it: of another time.
+    fs::write(dir.path().join("same"), "theirs").unwrap();
+    let before = fs::metadata(dir.path().join("same")).unwrap().mtime();
+    let mut tree = open(dir.path(), false).unwrap();
+    put(&mut tree, "same", b"theirs").unwrap();
+    put(&mut tree, "new", b"more").unwrap();
+    assert_eq!(tree.finish().unwrap().kept, 1);
+    let after = fs::metadata(dir.path().join("same")).unwrap().mtime();
+    assert_eq!(after, before, "it is left as it is");
+
+    for other in ["thorns", "their", "theirs+", "thei\0s"] {
+        fs::write(dir.path().join("same"), other).unwrap();
+        let mut tree = open(dir.path(), false).unwrap();
+        put(&mut tree, "same", b"theirs").unwrap();
+        let said = tree.finish().unwrap_err().to_string();
+        assert!(
+            said.ends_with(" with different content (use --force): same"),
+            "{other:?}: {said}"
+        );
+        assert_eq!(fs::read(dir.path().join("same")).unwrap(), other.as_bytes());
+    }
+    // It ends while it is compared.
+    fs::write(dir.path().join("same"), "theirs").unwrap();
+    let mut tree = open(dir.path(), false).unwrap();
+    tree.begin(entry("same", b"theirs")).unwrap();
+    fs::write(dir.path().join("same"), "the").unwrap();
+    tree.content(b"theirs").unwrap();
+    tree.end().unwrap();
+    tree.finish().unwrap_err();
 }
 
 #[test]
