@@ -84,7 +84,10 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
         &mut out,
         live,
     ) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(said) => {
+            said.iter().for_each(complain);
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             complain(&error);
             ExitCode::from(error.exit_code())
@@ -177,6 +180,10 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
             Ok(startup) => startup,
             Err(error) => return Ok(bad_start(&error)),
         };
+        if let Some(file) = &flags.config {
+            let whole = std::path::absolute(file);
+            startup.name_settings_file(whole.unwrap_or_else(|_| file.clone()));
+        }
         startup.reload_from(move || load(&flags));
         if let Some(program) = Program::of_process() {
             startup.restart_by(program);

@@ -16,7 +16,7 @@ use crate::control::discovery;
 use crate::control::reload::{Changes, LatestReload, ReloadError};
 
 /// What stands for a value that is not shown.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 #[derive(Debug, Serialize)]
 struct View<'a> {

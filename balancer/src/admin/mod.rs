@@ -10,6 +10,7 @@ mod api;
 mod audit;
 mod authorization;
 mod backends;
+mod commands;
 mod config;
 mod drain_view;
 mod edits;

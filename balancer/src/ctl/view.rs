@@ -11,7 +11,16 @@ use crate::observe::endings::ended;
 use crate::observe::units;
 
 /// What a reload did: a line for each kind of change.
-pub(super) fn reloaded(reloaded: &Reloaded) -> String {
+pub(super) fn reloaded(it: &Reloaded) -> String {
+    changes("reloaded", it)
+}
+
+/// The same of a change that was asked for.
+pub(super) fn applied(it: &Reloaded) -> String {
+    changes("applied", it)
+}
+
+fn changes(done: &str, reloaded: &Reloaded) -> String {
     let backends = &reloaded.backends;
     let kinds = [
         ("changed", &reloaded.changed),
@@ -20,7 +29,7 @@ pub(super) fn reloaded(reloaded: &Reloaded) -> String {
         ("altered", &backends.altered),
         ("needs restart", &reloaded.needs_restart),
     ];
-    let mut text = format!("reloaded, generation {}\n", reloaded.generation);
+    let mut text = format!("{done}, generation {}\n", reloaded.generation);
     for service in &reloaded.services {
         let _ = writeln!(text, "{}", printable(service));
     }
