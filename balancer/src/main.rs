@@ -51,7 +51,10 @@ fn main() -> ExitCode {
     };
     let log = init_log(&config.log, config.log_format);
     log.start();
-    for problem in misspelt_variables(variables()) {
+    for problem in misspelt_variables(variables())
+        .into_iter()
+        .chain(config.open_admin())
+    {
         warn!("{problem}");
     }
     match serve(flags, config, inherited) {

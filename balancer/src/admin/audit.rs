@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::config::HIDDEN;
+use super::hidden::HIDDEN;
 use super::peer::Peer;
 use crate::config::SECRET_KEYS;
 use crate::observe::metrics::ChangeKey;

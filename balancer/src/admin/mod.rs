@@ -14,6 +14,7 @@ mod commands;
 mod config;
 mod drain_view;
 mod edits;
+mod hidden;
 mod identity;
 mod page;
 mod peer;

@@ -364,7 +364,10 @@ impl Console {
     ) -> Result<(), CtlError> {
         let path = format!("/api/v1/backends/{}/{what}", encoded(name));
         let said = self.client.ask(method, &path, body)?;
-        self.show(out, &said, |backend: &Backend| view::backend(backend))
+        self.show(out, &said, |backend: &Backend| match what {
+            "weight" => view::weighed(backend),
+            _ => view::backend(backend),
+        })
     }
 
     fn drain(

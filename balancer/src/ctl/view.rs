@@ -245,14 +245,22 @@ pub(super) fn backends(status: &Status) -> String {
     table.text()
 }
 
-/// One backend after a change.
-pub(super) fn backend(backend: &Backend) -> String {
+/// One backend after a change of its state.
+pub(super) fn backend(it: &Backend) -> String {
+    changed(it, &format!("; {}", reason(it)))
+}
+
+/// One backend after a change of its weight, which is not the reason for its state.
+pub(super) fn weighed(it: &Backend) -> String {
+    changed(it, "")
+}
+
+fn changed(backend: &Backend, why: &str) -> String {
     let line = format!(
-        "{}: {}, weight {}; {}",
+        "{}: {}, weight {}{why}",
         backend.full_name(),
         backend.state,
-        backend.weight,
-        reason(backend)
+        backend.weight
     );
     let alone = match backend.serving {
         Some(0) => "; no other healthy backend takes sessions now",

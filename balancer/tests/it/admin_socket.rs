@@ -93,7 +93,7 @@ async fn whoever_may_open_it_may_read_and_change_and_it_goes_with_its_process() 
         .said(&["INFO", "backends take sessions again"])
         .await;
     let weight = done(&path, "ctl weight echo 3").await;
-    assert!(weight.starts_with("echo: up, weight 3; "), "{weight}");
+    assert_eq!(weight, "echo: up, weight 3\n");
     program
         .said(&["INFO", "change", "value", "weight", "3"])
         .await;
