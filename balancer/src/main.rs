@@ -51,7 +51,10 @@ fn main() -> ExitCode {
     };
     let log = init_log(&config.log, config.log_format);
     log.start();
-    for problem in misspelt_variables(variables()) {
+    for problem in misspelt_variables(variables())
+        .into_iter()
+        .chain(config.open_admin())
+    {
         warn!("{problem}");
     }
     match serve(flags, config, inherited) {
@@ -84,7 +87,10 @@ fn ctl(flags: &Flags, arguments: &ctl::Arguments) -> ExitCode {
         &mut out,
         live,
     ) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(said) => {
+            said.iter().for_each(complain);
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             complain(&error);
             ExitCode::from(error.exit_code())
@@ -177,6 +183,10 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
             Ok(startup) => startup,
             Err(error) => return Ok(bad_start(&error)),
         };
+        if let Some(file) = &flags.config {
+            let whole = std::path::absolute(file);
+            startup.name_settings_file(whole.unwrap_or_else(|_| file.clone()));
+        }
         startup.reload_from(move || load(&flags));
         if let Some(program) = Program::of_process() {
             startup.restart_by(program);

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::api::{BackendView, GroupView, PoolView};
+use super::commands::Commands;
 use super::service_view::ServiceView;
+use super::time::rfc3339;
+use crate::control::reload::LatestReload;
 use crate::core::pool::DEFAULT_POOL;
 use crate::observe::units::counted;
 
@@ -45,9 +48,39 @@ pub(super) struct Facts<'a> {
     pub(super) trouble: Option<String>,
     pub(super) active: u64,
     pub(super) limit: u64,
-    pub(super) reload_refused: bool,
+    /// Where the latest reload was refused.
+    pub(super) refused: Option<&'a Refused>,
+    /// How commands are typed for this balancer.
+    pub(super) commands: &'a Commands,
     pub(super) pools: &'a [PoolView],
     pub(super) services: &'a [ServiceView],
+}
+
+/// A reload that changed nothing.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    at: String,
+    /// One at least.
+    problems: Vec<String>,
+}
+
+impl Refused {
+    pub(super) fn of(latest: &LatestReload) -> Option<Self> {
+        let said = latest.outcome.as_ref().err()?.to_string();
+        Some(Self {
+            at: rfc3339(latest.at),
+            problems: said.lines().map(str::to_owned).collect(),
+        })
+    }
+
+    /// The first problem, and how many there are.
+    fn summary(&self) -> String {
+        let first = self.problems.first().map_or("", String::as_str);
+        match self.problems.len().saturating_sub(1) {
+            0 => first.to_owned(),
+            more => format!("{first}, and {more} more"),
+        }
+    }
 }
 
 /// The state of the balancer in one word, in one sentence, and everything that is wrong, the worst first.
@@ -68,6 +101,9 @@ impl Condition {
                 .iter()
                 .flat_map(|pool| of_pool(pool, facts.services)),
         );
+        for line in alerts.iter_mut().flat_map(|alert| &mut alert.todo) {
+            *line = facts.commands.for_this_balancer(line);
+        }
         // Stable: what is as bad as another stays in the order of the settings.
         alerts.sort_by_key(|alert| std::cmp::Reverse(alert.severity));
         let worst = alerts.first();
@@ -140,13 +176,16 @@ fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
             ],
         });
     }
-    if facts.reload_refused {
+    if let Some(refused) = facts.refused {
         alerts.push(Alert {
             severity: Severity::Warning,
-            what: "The last reload was refused".to_owned(),
+            what: format!("The last reload was refused: {}", refused.summary()),
             clients: "are served with the settings of before".to_owned(),
-            since: None,
-            todo: vec!["`netsocket-balancer ctl reload` shows what is wrong.".to_owned()],
+            since: Some(refused.at.clone()),
+            todo: vec![match facts.commands.check() {
+                Some(check) => format!("Correct the settings until `{check}` says OK, then `netsocket-balancer ctl reload`."),
+                None => "Correct the settings, then `netsocket-balancer ctl reload`.".to_owned(),
+            }],
         });
     }
     alerts

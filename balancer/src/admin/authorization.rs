@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use axum::http::{StatusCode, Uri};
@@ -17,10 +18,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::audit;
 use super::peer::Peer;
 use super::state::{Admin, fresh};
 use crate::core::secret::same;
 
+/// The longest body of a change.
+const MAX_BODY: usize = 2 << 20;
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a change is refused.
@@ -62,14 +66,25 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    let path = request.uri().path_and_query();
+    let path = path.map_or_else(String::new, ToString::to_string);
     let place = (route.as_str(), path.as_str());
     let rules = admin.shared.rules.load_full();
     match authorize(peer, request.headers(), rules.admin_token.as_deref()) {
         Ok(()) => {
-            let response = next.run(request).await;
+            let (head, body) = request.into_parts();
+            // The handlers take no more either.
+            let Ok(body) = to_bytes(body, MAX_BODY).await else {
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                admin.changes.answered(peer, &method, place, None, status);
+                return status.into_response();
+            };
+            let value = audit::value(&body);
+            let response = next.run(Request::from_parts(head, body.into())).await;
             let status = response.status();
-            admin.changes.answered(peer, &method, place, status);
+            let value = value.as_deref();
+            admin.changes.answered(peer, &method, place, value, status);
             response
         }
         Err(denied) => {

@@ -9,14 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::hidden::HIDDEN;
 use super::state::Admin;
 use super::time::rfc3339;
 use crate::config::{BackendAddress, Config, SECRET_KEYS};
 use crate::control::discovery;
 use crate::control::reload::{Changes, LatestReload, ReloadError};
-
-/// What stands for a value that is not shown.
-const HIDDEN: &str = "(hidden)";
 
 #[derive(Debug, Serialize)]
 struct View<'a> {

@@ -25,7 +25,7 @@ pub(super) async fn guard(
     if may_read(&admin, peer, request.headers()).await {
         return next.run(request).await;
     }
-    let said = "reading needs the secret of admin_read_token_file\n";
+    let said = "reading needs the secret of admin_read_token_file: `ctl --token-file FILE`, or the password of a browser\n";
     let challenge = [(WWW_AUTHENTICATE, CHALLENGE)];
     (StatusCode::UNAUTHORIZED, challenge, said).into_response()
 }

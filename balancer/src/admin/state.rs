@@ -10,8 +10,10 @@ use netsocket_telemetry::{History, Producer};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::alerts::Refused;
 use super::api;
 use super::audit::Changes;
+use super::commands::Commands;
 use super::drain_view::DrainView;
 use super::identity::Identity;
 use super::rates::{CounterSample, RecentCounters};
@@ -39,6 +41,7 @@ pub(super) struct Admin {
     pub(super) changes: Changes,
     pub(super) readers: Known,
     pub(super) lifecycle: LifecycleHandle,
+    commands: Commands,
 }
 
 impl Admin {
@@ -49,6 +52,8 @@ impl Admin {
             history,
             producer,
             lifecycle,
+            address,
+            settings_file,
         } = access;
         Self {
             shared,
@@ -61,6 +66,7 @@ impl Admin {
             changes: Changes::default(),
             readers: Known::default(),
             lifecycle,
+            commands: Commands::of(&address, settings_file),
         }
     }
 
@@ -90,9 +96,9 @@ impl Admin {
             telemetry: self.producer.as_ref().map(Producer::stats),
             pools: pools.collect(),
             services: services(&self.shared, rates),
-            reload_refused: !settings.is_success(),
+            refused: settings.latest.as_deref().and_then(Refused::of),
         };
-        Status::new(&self.shared, parts)
+        Status::new(&self.shared, parts, &self.commands)
     }
 
     pub(super) fn backend(&self, backend: &Backend) -> api::BackendView {

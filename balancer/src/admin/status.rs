@@ -7,8 +7,9 @@ use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 use serde::Serialize;
 
-use super::alerts::{Condition, Facts};
+use super::alerts::{Condition, Facts, Refused};
 use super::api::PoolView;
+use super::commands::Commands;
 use super::identity::Identity;
 use super::rates::Rates;
 use super::service_view::{ServiceView, occurred};
@@ -103,18 +104,19 @@ pub(super) struct Parts {
     pub(super) telemetry: Option<ProducerStats>,
     pub(super) pools: Vec<PoolView>,
     pub(super) services: Vec<ServiceView>,
-    pub(super) reload_refused: bool,
+    pub(super) refused: Option<Refused>,
 }
 
 impl Status {
-    pub(super) fn new(shared: &Shared, parts: Parts) -> Self {
+    pub(super) fn new(shared: &Shared, parts: Parts, commands: &Commands) -> Self {
         let sessions = Sessions::new(shared);
         let condition = Condition::of(&Facts {
             draining: shared.is_draining(),
             trouble: shared.tasks.trouble(&[]),
             active: sessions.active,
             limit: sessions.limit,
-            reload_refused: parts.reload_refused,
+            refused: parts.refused.as_ref(),
+            commands,
             pools: &parts.pools,
             services: &parts.services,
         });

@@ -1,6 +1,7 @@
 //! The settings of the admin HTTP alone, for its clients: an operator needs it most when other settings are wrong.
 
 use std::fmt;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -91,7 +92,7 @@ impl AdminSettings {
             check.so_far()
         });
         let ignored = ignored.err();
-        let settings = read(layers, &variable).map_err(|mut problems| {
+        let settings = found(layers, &variable).map_err(|mut problems| {
             problems.0.push(Problem {
                 origin: "--admin".to_owned(),
                 key: String::new(),
@@ -110,15 +111,44 @@ impl AdminSettings {
     }
 }
 
+/// The keys that are needed, in all layers.
+fn keys() -> Vec<Key> {
+    let all = KEYS.into_iter().chain(NESTED);
+    all.filter(|key| NEEDED.contains(&key.name)).collect()
+}
+
+/// Like [`read`], but a file that says nothing at all does not lead to the default address: it has been emptied, and the
+/// balancer there most likely is another one.
+fn found(
+    layers: &Layers<'_>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<AdminSettings, Problems> {
+    if let Some(file) = layers.file
+        && !is_given(&keys(), layers, &variable)
+        && fs::read_to_string(file).is_ok_and(|text| is_blank(&text))
+    {
+        return Err(Problem {
+            origin: file.display().to_string(),
+            key: String::new(),
+            given: String::new(),
+            allowed: "says nothing, so it is not known which balancer is meant".to_owned(),
+        }
+        .into());
+    }
+    read(layers, variable)
+}
+
+/// Without any key.
+fn is_blank(text: &str) -> bool {
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with('#'))
+}
+
 fn read(
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<AdminSettings, Problems> {
-    let keys: Vec<Key> = KEYS
-        .into_iter()
-        .chain(NESTED)
-        .filter(|key| NEEDED.contains(&key.name))
-        .collect();
+    let keys = keys();
     let loaded = match load_only::<Needed>(&keys, layers, &variable) {
         // What the file says of the address does not count anyway.
         Err(_) if is_given(&keys, layers, &variable) => {
@@ -270,6 +300,11 @@ mod tests {
             ),
             ("admin = [1]\n", "FILE:1:1: admin: IP:PORT"),
             ("admin = 127.0.0.1:1\n", "FILE:1:14: "),
+            (
+                "",
+                "FILE: says nothing, so it is not known which balancer is meant",
+            ),
+            ("\n# admin = '127.0.0.1:1'\n", "FILE: says nothing"),
         ] {
             let said = load(wrong, None).unwrap_err();
             assert!(said.starts_with(told), "{said}");

@@ -66,9 +66,23 @@ impl Document {
                     DEFAULT_NAME => error,
                     pool => EditError(format!("pool {pool}: {error}")),
                 })?;
+                if list.is_empty() {
+                    let said =
+                        format!("{name} is the last backend of pool {pool}: drain it instead");
+                    return Err(EditError(said));
+                }
             }
             Edit::SetPool(name, table) => set(list(&mut document, "pools"), name, table),
-            Edit::RemovePool(name) => remove(list(&mut document, "pools"), "pool", name)?,
+            Edit::RemovePool(name) => {
+                remove(list(&mut document, "pools"), "pool", name)?;
+                if let Some(user) = user(&document, name) {
+                    return Err(EditError(format!("{user} uses pool {name}")));
+                }
+            }
+            Edit::SetService(name, _) | Edit::RemoveService(name) if name == DEFAULT_NAME => {
+                let said = "the service default is what the top of the file says (`listen`, `backends`): it is changed there";
+                return Err(EditError(said.to_owned()));
+            }
             Edit::SetService(name, table) => {
                 // The first service besides the default one, which goes on.
                 let is_first = !document.contains_key("services");
@@ -117,6 +131,23 @@ impl Document {
         table(&mut text, "", &self.0);
         text.trim_start().to_owned()
     }
+}
+
+/// Who sends sessions to a pool, in words.
+fn user(document: &Map<String, Value>, pool: &str) -> Option<String> {
+    let names = |table: &Map<String, Value>| {
+        let is_it = |entry: &Value| entry.get("pool").and_then(Value::as_str) == Some(pool);
+        let routes = table.get("routes").and_then(Value::as_array);
+        table.get("pool").and_then(Value::as_str) == Some(pool)
+            || routes.is_some_and(|routes| routes.iter().any(is_it))
+    };
+    if names(document) {
+        return Some(format!("service {DEFAULT_NAME}"));
+    }
+    let services = document.get("services").and_then(Value::as_array);
+    let mut users = services.into_iter().flatten();
+    let user = users.find(|it| it.as_object().is_some_and(names))?;
+    Some(format!("service {}", name(user)?))
 }
 
 /// The list of tables under a key.
@@ -375,9 +406,18 @@ mod tests {
         let unsaid = unsaid.changed(&pool).unwrap().changed(&service).unwrap();
         assert!(Config::of_document(&unsaid).unwrap().has_default_service());
         // The pool is in use: the document says so when it is judged.
-        let without = now.changed(&Edit::RemovePool("p".into())).unwrap();
-        let problems = Config::of_document(&without).unwrap_err().to_string();
-        assert!(problems.contains("services[0].pool = \"p\""), "{problems}");
+        let used = now.changed(&Edit::RemovePool("p".into())).unwrap_err();
+        assert_eq!(used.to_string(), "service s uses pool p");
+        let routed = document(
+            r#"{"backends":["a=h:1"],"routes":[{"pool":"p"}],"pools":[{"name":"p","backends":["b=h:2"]}]}"#,
+        );
+        let used = routed.changed(&Edit::RemovePool("p".into())).unwrap_err();
+        assert_eq!(used.to_string(), "service default uses pool p");
+        let last = start.changed(&Edit::RemoveBackend("default".into(), "a".into()));
+        assert_eq!(
+            last.unwrap_err().to_string(),
+            "a is the last backend of pool default: drain it instead"
+        );
         let gone = start.changed(&Edit::RemovePool("q".into())).unwrap_err();
         assert_eq!(
             gone.to_string(),

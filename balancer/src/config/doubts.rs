@@ -1,13 +1,14 @@
 //! What is right in the settings and most likely not meant, for `--check-config` and for changes at run time: two backends at one
 //! address, and a backend that is the balancer itself. Does not own names without an address, which have to be looked up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::backends::BackendAddress;
 use super::entry_keys::DEFAULT_NAME;
 use super::listen::ListenAddress;
 use super::settings::Config;
+use crate::core::routing::RouteAction;
 
 /// So many names fit into a line.
 const FEW: usize = 3;
@@ -32,6 +33,8 @@ impl Config {
     pub fn doubts(&self) -> Vec<String> {
         let own = self.own_addresses();
         let pools = self.pool_plans().into_iter();
+        let open = self.open_admin().into_iter();
+        let unused = self.unused_pools();
         let each = pools.flat_map(|pool| {
             let shared = shared(&pool.settings.backends);
             let twice = said_of_shared(pool.name, &shared);
@@ -40,7 +43,37 @@ impl Config {
             let loops = itself.map(|it| said_of_loop(pool.name, it));
             twice.into_iter().chain(loops)
         });
-        each.collect()
+        open.chain(unused).chain(each).collect()
+    }
+
+    /// That other machines may read everything at the admin address.
+    #[must_use]
+    pub fn open_admin(&self) -> Option<String> {
+        let is_open = !self.admin.is_local() && self.admin_read_token_file.is_none();
+        is_open.then(|| {
+            format!(
+                "admin = {}: whoever reaches it may read the page, the API and the metrics; admin_read_token_file asks for a secret",
+                self.admin
+            )
+        })
+    }
+
+    /// Pools that nobody sends sessions to.
+    fn unused_pools(&self) -> impl Iterator<Item = String> {
+        let by_rule = self.routes.iter();
+        let by_rule = by_rule.chain(self.services.iter().flat_map(|service| &service.routes));
+        let by_rule = by_rule.filter_map(|rule| match &rule.action {
+            RouteAction::Pool(pool) => Some(pool.as_str()),
+            RouteAction::Refuse => None,
+        });
+        let by_service = self.services.iter();
+        let by_service = by_service.filter_map(|service| service.pool.as_deref());
+        let used: BTreeSet<&str> = by_rule.chain(by_service).collect();
+        let unused = self
+            .pools
+            .iter()
+            .filter(move |it| !used.contains(it.name.as_str()));
+        unused.map(|it| format!("pool {}: no service and no route uses it", it.name))
     }
 
     /// The same of one backend, which has been added or changed.
@@ -175,6 +208,21 @@ mod tests {
         ] {
             assert_eq!(load_text(&text).unwrap().doubts(), said, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_open_to_everybody_or_used_by_nobody_is_doubted() {
+        let doubts = |text: &str| load_text(text).unwrap().doubts();
+        let open = "backends = ['a=h:1']\nadmin = '0.0.0.0:8404'\n";
+        let said = doubts(open);
+        assert!(said.len() == 1 && said[0].starts_with("admin = 0.0.0.0:8404: whoever reaches it"));
+        assert!(doubts(&format!("{open}admin_read_token_file = '/x'\n")).is_empty());
+        let pools = "[[pools]]\nname = 'p'\nbackends = ['x=h:2']\n[[pools]]\nname = 'q'\nbackends = ['x=h:2']\n";
+        let route = "[[routes]]\nname = 'r'\nfirst_bytes = 'ssh'\npool = 'q'\n";
+        assert_eq!(
+            doubts(&format!("backends = ['a=h:1']\n{pools}{route}")),
+            ["pool p: no service and no route uses it"]
+        );
     }
 
     #[test]

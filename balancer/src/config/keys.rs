@@ -12,6 +12,10 @@ pub(super) const KEY_LIST: &str = "docs/configuration.md";
 
 /// What is said of a key that is not one of `known`.
 pub(crate) fn unknown_key(name: &str, known: &[&str]) -> String {
+    // Whatever is appended to a file lands in its last table.
+    if KEYS.iter().any(|key| key.name == name) {
+        return "a key of the top: it belongs before the first [table]".to_owned();
+    }
     netsocket_settings::unknown_key(name, known, KEY_LIST)
 }
 

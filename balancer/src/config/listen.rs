@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use netsocket_settings::{AdminAddress, Check, Scalar, address_form, parse_socket_address};
+use netsocket_settings::{
+    AdminAddress, Check, Scalar, address_form, addresses_overlap, parse_socket_address,
+};
 
 use super::keepalive::Keepalive;
 use super::name::is_name;
@@ -199,15 +201,12 @@ fn numbered<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<(String, &'a str)> 
         .collect()
 }
 
-/// Whether the system lets only one of both be listened on. Whether `[::]` takes IPv4 as well is a setting of the machine, so
-/// this leaves it to the start.
+/// Whether the system lets only one of both be listened on.
 pub(super) fn overlap(one: &ListenAddress, other: &ListenAddress) -> bool {
     let (ListenAddress::Tcp(first), ListenAddress::Tcp(second)) = (one, other) else {
         return one == other;
     };
-    let is_wildcard = first.ip().is_unspecified() || second.ip().is_unspecified();
-    let same_host = first.ip() == second.ip() || is_wildcard && first.is_ipv4() == second.is_ipv4();
-    first.port() != 0 && first.port() == second.port() && same_host
+    addresses_overlap(*first, *second)
 }
 
 #[cfg(test)]

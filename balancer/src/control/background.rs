@@ -2,10 +2,12 @@
 //! notifications. They run on the runtime that polls [`crate::run()`], each kept running by the supervisor of the process.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use netsocket_settings::AdminAddress;
 use netsocket_telemetry::{Events, History, Identity, Producer, Role, Sinks, heartbeat};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -41,6 +43,10 @@ pub(crate) struct AdminAccess {
     pub(crate) history: Arc<History>,
     pub(crate) producer: Option<Producer>,
     pub(crate) lifecycle: LifecycleHandle,
+    /// Where it listens.
+    pub(crate) address: AdminAddress,
+    /// The file that the settings are read from, if there is one.
+    pub(crate) settings_file: Option<PathBuf>,
 }
 
 /// Checks, discovery, admin HTTP and telemetry.
@@ -139,6 +145,8 @@ impl Background {
             history: Arc::clone(&self.history),
             producer: self.producer.clone(),
             lifecycle: startup.lifecycle(),
+            address: startup.admin_address().clone(),
+            settings_file: startup.settings_file.clone(),
         };
         let acceptor = acceptor(&startup.admin, self.closed.clone(), shared);
         let acceptor = acceptor.map_err(|error| RunError {

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use netsocket_settings::{AdminAddress, Problems, Supervisor};
@@ -42,6 +42,8 @@ pub struct Startup {
     pub(crate) requests: (LifecycleHandle, Receiver<LifecycleRequest>),
     /// Where the settings come from, for a reload.
     pub(crate) source: Option<Source>,
+    /// The file among that, for messages.
+    pub(crate) settings_file: Option<PathBuf>,
     /// What to start for a restart.
     pub(crate) program: Option<Program>,
     pub(crate) manager: Arc<Manager>,
@@ -111,6 +113,7 @@ impl Startup {
             },
             requests: LifecycleHandle::new(),
             source: None,
+            settings_file: None,
             program: None,
             manager: Arc::default(),
             tasks: Supervisor::default(),
@@ -185,6 +188,11 @@ impl Startup {
         source: impl Fn() -> Result<Config, Problems> + Send + Sync + 'static,
     ) {
         self.source = Some(Arc::new(source));
+    }
+
+    /// Names the file of the settings, for what an operator is told to do.
+    pub fn name_settings_file(&mut self, file: PathBuf) {
+        self.settings_file = Some(file);
     }
 
     /// Sets the program that a restart starts.

@@ -9,7 +9,7 @@ use crate::config::RelayMode;
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// File whose first line is the token for changes from another machine
+    /// File whose first line is the token, for changes from another machine and where reading needs one
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Use TLS, and trust the CAs in this file [default: the certificate in the settings, if they have one]
@@ -128,7 +128,11 @@ pub enum Action {
     /// Show how the running settings differ from the file
     Diff,
     /// Print the running settings as a file
-    Save,
+    Save {
+        /// Put it in the place of this file, which may be that of --config
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// List open sessions, oldest first
     Sessions {
         /// Only sessions of this backend

@@ -31,6 +31,7 @@ mod complete;
 mod edit;
 mod error;
 mod http;
+mod save;
 mod secure;
 mod table;
 mod top;
@@ -55,7 +56,8 @@ use self::top::Display;
 use crate::config::AdminSettings;
 
 /// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
-/// problems in the settings that do not matter here; `live` is whether `out` is a terminal.
+/// problems in the settings that do not matter here; `live` is whether `out` is a terminal. Returns what is to be said beside
+/// the output, if anything.
 ///
 /// # Errors
 /// See [`CtlError`].
@@ -66,7 +68,7 @@ pub fn run(
     warn: impl FnOnce(&str),
     out: &mut impl Write,
     live: bool,
-) -> Result<(), CtlError> {
+) -> Result<Option<String>, CtlError> {
     // https://no-color.org
     let colours = variable("NO_COLOR").is_none_or(|set| set.is_empty());
     let live = live && variable("TERM").is_none_or(|term| term != "dumb");
@@ -86,9 +88,16 @@ pub fn run(
     if let Some(said) = warned.filter(|_| arguments.action != Action::Reload) {
         warn(&said);
     }
-    match console.act(&arguments.action, out) {
+    let done = match &arguments.action {
+        Action::Save { output: Some(file) } => console
+            .settings()
+            .and_then(|text| save::replace(file, &text))
+            .map(Some),
+        action => console.act(action, out).map(|()| None),
+    };
+    match done {
         // Whoever read it has seen enough.
-        Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
         ended => ended,
     }
 }
@@ -288,17 +297,19 @@ impl Console {
             | Action::RemoveService { .. } => {
                 let change = edit::request(action)?;
                 let said = self.client.change(&change)?;
-                self.show(out, &said, |done: &Reloaded| view::reloaded(done))
+                self.show(out, &said, |done: &Reloaded| view::applied(done))
             }
             Action::Diff => self.read(out, "/api/v1/config/differences", |it: &Differences| {
                 view::differences(it)
             }),
-            Action::Save => {
-                let text = self.client.ask("POST", "/api/v1/config/file", "")?;
-                Ok(out.write_all(text.as_bytes())?)
-            }
+            Action::Save { .. } => Ok(out.write_all(self.settings()?.as_bytes())?),
             Action::Top { count } => top::top(&self.client, out, self.display, *count),
         }
+    }
+
+    /// The running settings as a file.
+    fn settings(&self) -> Result<String, CtlError> {
+        self.client.ask("POST", "/api/v1/config/file", "")
     }
 
     /// Reads a path and shows it.
@@ -353,7 +364,10 @@ impl Console {
     ) -> Result<(), CtlError> {
         let path = format!("/api/v1/backends/{}/{what}", encoded(name));
         let said = self.client.ask(method, &path, body)?;
-        self.show(out, &said, |backend: &Backend| view::backend(backend))
+        self.show(out, &said, |backend: &Backend| match what {
+            "weight" => view::weighed(backend),
+            _ => view::backend(backend),
+        })
     }
 
     fn drain(

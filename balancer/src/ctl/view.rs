@@ -11,7 +11,16 @@ use crate::observe::endings::ended;
 use crate::observe::units;
 
 /// What a reload did: a line for each kind of change.
-pub(super) fn reloaded(reloaded: &Reloaded) -> String {
+pub(super) fn reloaded(it: &Reloaded) -> String {
+    changes("reloaded", it)
+}
+
+/// The same of a change that was asked for.
+pub(super) fn applied(it: &Reloaded) -> String {
+    changes("applied", it)
+}
+
+fn changes(done: &str, reloaded: &Reloaded) -> String {
     let backends = &reloaded.backends;
     let kinds = [
         ("changed", &reloaded.changed),
@@ -20,7 +29,7 @@ pub(super) fn reloaded(reloaded: &Reloaded) -> String {
         ("altered", &backends.altered),
         ("needs restart", &reloaded.needs_restart),
     ];
-    let mut text = format!("reloaded, generation {}\n", reloaded.generation);
+    let mut text = format!("{done}, generation {}\n", reloaded.generation);
     for service in &reloaded.services {
         let _ = writeln!(text, "{}", printable(service));
     }
@@ -236,14 +245,22 @@ pub(super) fn backends(status: &Status) -> String {
     table.text()
 }
 
-/// One backend after a change.
-pub(super) fn backend(backend: &Backend) -> String {
+/// One backend after a change of its state.
+pub(super) fn backend(it: &Backend) -> String {
+    changed(it, &format!("; {}", reason(it)))
+}
+
+/// One backend after a change of its weight, which is not the reason for its state.
+pub(super) fn weighed(it: &Backend) -> String {
+    changed(it, "")
+}
+
+fn changed(backend: &Backend, why: &str) -> String {
     let line = format!(
-        "{}: {}, weight {}; {}",
+        "{}: {}, weight {}{why}",
         backend.full_name(),
         backend.state,
-        backend.weight,
-        reason(backend)
+        backend.weight
     );
     let alone = match backend.serving {
         Some(0) => "; no other healthy backend takes sessions now",

@@ -81,11 +81,22 @@ async fn whoever_may_open_it_may_read_and_change_and_it_goes_with_its_process() 
         drained.contains(&format!("set to drain by {me}")),
         "{drained}"
     );
+    program
+        .said(&["WARN", "no backend takes sessions", "1 draining"])
+        .await;
     program.said(&["INFO", "change", &me]).await;
     assert_eq!(
         done(&path, "ctl ready echo").await,
         format!("echo: up, weight 1; set to ready by {me}\n")
     );
+    program
+        .said(&["INFO", "backends take sessions again"])
+        .await;
+    let weight = done(&path, "ctl weight echo 3").await;
+    assert_eq!(weight, "echo: up, weight 3\n");
+    program
+        .said(&["INFO", "change", "value", "weight", "3"])
+        .await;
     assert!(done(&path, "ctl backends").await.contains("\necho "));
     assert!(done(&path, "ctl top --count 1").await.contains("1 of 1 up"));
     assert_eq!(done(&path, "health").await, "ok\n");

@@ -94,7 +94,7 @@ async fn changes() {
     );
     assert_eq!(
         done(admin, &["weight", "echo", "7"]).await,
-        "echo: up, weight 7; set to ready by 127.0.0.1\n"
+        "echo: up, weight 7\n"
     );
     assert!(
         done(admin, &["maintenance", "echo"])
@@ -271,7 +271,7 @@ async fn add_replaces_nothing_unless_it_is_told_to() {
     assert_eq!(addresses(), [at_a.to_string(), at_b.to_string()]);
     let replaced = done(admin, &["add", &again, "--replace"]).await;
     let expected = format!(
-        "reloaded, generation 2\nadded         a\nremoved       a\n\
+        "applied, generation 2\nadded         a\nremoved       a\n\
          warning: backends a and b are both {at_b}: it gets twice the sessions\n"
     );
     assert_eq!(replaced, expected);
@@ -457,6 +457,56 @@ async fn the_address_and_the_token_come_from_the_settings_too() {
     assert_eq!(
         run(words("ctl status"), Some("nowhere".into())).await,
         Some(2)
+    );
+}
+
+/// A shell empties the file of `> FILE` before `ctl` reads it.
+#[tokio::test]
+async fn the_file_of_the_settings_is_saved_over_but_not_when_it_is_empty() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let settings = format!(
+        "listen = '127.0.0.1:0'\nbackends = ['a={}', 'b={}']\n",
+        a.address, b.address
+    );
+    let balancer = start(&settings).await;
+    balancer.up(2).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("balancer.toml");
+    std::fs::write(&file, format!("admin = '{}'\n", balancer.admin)).unwrap();
+    let run = async |arguments: &[&str]| {
+        let mut command = program();
+        command.arg("--config").arg(&file).args(arguments);
+        let run = spawn_blocking(move || command.output().unwrap());
+        soon(run).await.unwrap()
+    };
+    let shown = file.to_str().unwrap();
+    let output = run(&["ctl", "save", "-o", shown]).await;
+    let expected = format!("netsocket-balancer: wrote {shown}\n");
+    assert_eq!(said(&output), (Some(0), "", expected.as_str()));
+    let saved = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(saved, done(balancer.admin, &["save"]).await);
+    assert!(saved.contains("backends = "), "{saved}");
+
+    std::fs::write(&file, "").unwrap();
+    for arguments in [&["ctl", "save"][..], &["ctl", "status"], &["health"]] {
+        let output = run(arguments).await;
+        let (code, out, error) = said(&output);
+        assert_eq!((code, out), (Some(2), ""));
+        assert!(
+            error.contains("says nothing, so it is not known which balancer is meant"),
+            "{error}"
+        );
+    }
+    // The last one of a pool, by its name.
+    done(balancer.admin, &["remove", "a"]).await;
+    let output = ctl(balancer.admin, &["remove", "b"]).await;
+    let expected = "netsocket-balancer: b is the last backend of pool default: drain it instead\n";
+    assert_eq!(said(&output), (Some(1), "", expected));
+    let output = ctl(balancer.admin, &["remove-service", "default"]).await;
+    assert!(
+        said(&output)
+            .2
+            .contains("the service default is what the top of the file says")
     );
 }
 

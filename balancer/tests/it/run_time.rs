@@ -169,7 +169,7 @@ async fn pools_and_services_come_and_go_and_what_is_wrong_changes_nothing() {
             r#"{"listen":"x"}"#,
             "services[0].listen = \"x\"",
         ),
-        ("DELETE", "/api/v1/pools/p", "", "services[0].pool = \"p\""),
+        ("DELETE", "/api/v1/pools/p", "", "service s uses pool p"),
         ("DELETE", "/api/v1/services/t", "", "no service \"t\""),
         (
             "PUT",

@@ -6,7 +6,8 @@ use std::time::Duration;
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
 use netsocket_settings::{
-    Check, Judged, Layers, Problems, Scalar, address_form, load, parse_socket_address, with_commas,
+    Check, Judged, Layers, Problems, Scalar, address_form, addresses_overlap, load,
+    parse_socket_address, with_commas,
 };
 use netsocket_telemetry::settings::{RawAccess, RawProducer};
 use serde::Deserialize;
@@ -299,7 +300,17 @@ impl Raw {
             check.problem("tls_required", false, allowed);
         }
         let config = self.judged_http(check, config);
-        self.judged_index(check, config)
+        let config = self.judged_index(check, config);
+        let listen = config.listen;
+        if let Some(admin) = config
+            .admin
+            .filter(|admin| addresses_overlap(*admin, listen))
+        {
+            let allowed =
+                format!("another address: this file server listens for clients on {listen}");
+            check.problem("admin", admin, allowed);
+        }
+        config
     }
 
     /// The settings of the wires together, and of HTTP.

@@ -289,3 +289,20 @@ fn no_home_and_no_root_is_a_problem() {
     let problems = Config::load(&Layers::default(), |_| None).unwrap_err();
     assert_eq!(problems.0[0].key, "root");
 }
+
+#[test]
+fn clients_and_the_admin_http_need_an_address_each() {
+    let load = |admin: &str| {
+        let flags = [("listen", "0.0.0.0:9000"), ("admin", admin)];
+        let flags = flags.map(|(key, value)| (key, Flag::One(value.to_owned())));
+        let layers = Layers {
+            file: None,
+            flags: flags.to_vec(),
+        };
+        Config::load(&layers, home)
+    };
+    let said = load("127.0.0.1:9000").unwrap_err().to_string();
+    let expected = "another address: this file server listens for clients on 0.0.0.0:9000";
+    assert!(said.contains(expected), "{said}");
+    assert!(load("127.0.0.1:9404").is_ok());
+}

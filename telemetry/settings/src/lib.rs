@@ -100,7 +100,7 @@ mod wrong_type;
 
 pub use address::{
     AdminAddress, AdminStream, AdminTarget, NoAdminAddress, NoAdminTarget, address_form,
-    meant_address, parse_socket_address,
+    addresses_overlap, meant_address, parse_socket_address,
 };
 pub use check::Check;
 pub use common_commands::{CommonCommand, CommonCommandError};

@@ -1,6 +1,7 @@
 use super::*;
 use crate::admin::api::{CheckView, Checks};
 
+static PLAIN: Commands = Commands::plain();
 const NOW: &str = "2026-01-02T03:04:05.000Z";
 
 fn backend(name: &str, state: &'static str, failed: Option<&'static str>) -> BackendView {
@@ -54,7 +55,8 @@ fn facts(pools: &[PoolView]) -> Facts<'_> {
         trouble: None,
         active: 1,
         limit: 100,
-        reload_refused: false,
+        refused: None,
+        commands: &PLAIN,
         pools,
         services: &[],
     }
@@ -182,9 +184,13 @@ fn the_worst_comes_first_and_names_its_service() {
         files,
         pool("m", vec![backend("1", "down", Some("wrong-answer"))]),
     ];
+    let refused = Refused {
+        at: NOW.to_owned(),
+        problems: ["one", "two", "three"].map(str::to_owned).to_vec(),
+    };
     let all = Condition::of(&Facts {
         services: &[service],
-        reload_refused: true,
+        refused: Some(&refused),
         ..facts(&pools)
     });
     assert_eq!(all.headline, "No backend of pool m (for mail) is up");
@@ -192,10 +198,11 @@ fn the_worst_comes_first_and_names_its_service() {
     assert_eq!(
         told[1..],
         [
-            "The last reload was refused",
+            "The last reload was refused: one, and 2 more",
             "3 clients wait for a free place of pool files"
         ]
     );
+    assert_eq!(all.alerts[1].since.as_deref(), Some(NOW));
     assert!(
         all.alerts[0].todo[0]
             .contains("does not answer as `check_kind` expects (it was wrong-answer)")

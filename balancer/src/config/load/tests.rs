@@ -486,3 +486,11 @@ fn a_backend_has_attributes() {
     );
     assert_eq!(config.backends[1].attributes, Attributes::default());
 }
+
+#[test]
+fn a_key_of_the_top_behind_a_table_is_told_where_it_belongs() {
+    let said = load_text("backends = ['a=h:1']\n[access_log]\nidle_timeout = '5s'\n");
+    let said = said.unwrap_err().to_string();
+    let expected = "access_log.idle_timeout: a key of the top: it belongs before the first [table]";
+    assert!(said.contains(expected), "{said}");
+}

@@ -162,8 +162,8 @@ impl Health {
         (self.against, needed)
     }
 
-    /// Whether it has been checked.
-    pub(super) fn is_known(&self) -> bool {
+    /// Whether it has been checked, since the last maintenance if there was one.
+    pub(crate) fn is_known(&self) -> bool {
         self.verdict != Verdict::Unknown
     }
 
@@ -355,7 +355,14 @@ impl Health {
         if to == State::Up && self.ejection.is_none() {
             self.reason = Reason::Set(admin, Arc::clone(&self.set_by));
         }
-        let reason = Reason::Set(admin, Arc::clone(&self.set_by));
+        if to == State::Down && self.verdict == Verdict::Unknown {
+            // Nothing is known to be wrong: its first check decides.
+            return None;
+        }
+        let reason = match to {
+            State::Down => self.reason(),
+            _ => Reason::Set(admin, Arc::clone(&self.set_by)),
+        };
         Some(Transition { from, to, reason })
     }
 

@@ -58,6 +58,7 @@ pub use failure::{CheckFailure, Excerpt};
 pub use machine::Health;
 pub use penalty::Growth;
 pub use reason::{AdminState, Reason, State, Transition};
+pub(crate) use registry::Supply;
 pub use registry::{Changes, EligibleBackends, HealthRegistry, Share};
 pub use rules::{EjectionRules, HealthRules, Thresholds};
 pub use schedule::{Intervals, Pace, Schedule};

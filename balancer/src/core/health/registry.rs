@@ -2,7 +2,7 @@
 //! more than a share of all. Backups serve when no primary is usable. When no backend is healthy, all are used (fail
 //! open); before that is known, unhealthy ones are the last resort for sessions that no healthy backend takes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokio::time::Instant;
 
@@ -74,6 +74,15 @@ impl Entry {
         self.in_service() && !self.is_usable() && self.health.is_known()
     }
 
+    /// Where one is that takes no sessions.
+    fn place(&self) -> &'static str {
+        match self.health.state() {
+            State::Maintenance => "in maintenance",
+            State::Up => "of weight 0",
+            state => state.label(),
+        }
+    }
+
     fn is_ejected(&self) -> bool {
         !self.share.is_nothing() && self.health.state() == State::Ejected
     }
@@ -96,6 +105,21 @@ pub struct EligibleBackends {
     pub usable: usize,
     /// Whether no backend is usable, so that all backends in service are candidates.
     pub failing_open: bool,
+}
+
+/// Who takes sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Supply {
+    /// At least one healthy backend.
+    Usable,
+    /// Every backend in service, healthy or not.
+    FailingOpen,
+    /// There are no backends.
+    Empty,
+    /// Nobody, until all have been checked.
+    Unchecked,
+    /// Nobody, and in words where the backends are.
+    None(String),
 }
 
 /// The health of all backends of a pool.
@@ -262,6 +286,29 @@ impl HealthRegistry {
             last_resort,
             usable,
             failing_open: self.failing_open,
+        }
+    }
+
+    /// Who takes sessions now.
+    pub(crate) fn supply(&self) -> Supply {
+        let mut in_service = self.entries.iter().filter(|entry| entry.in_service());
+        if self.entries.iter().any(Entry::is_usable) {
+            Supply::Usable
+        } else if self.failing_open {
+            Supply::FailingOpen
+        } else if self.entries.is_empty() {
+            Supply::Empty
+        } else if in_service.any(|entry| !entry.health.is_known()) {
+            Supply::Unchecked
+        } else {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for entry in &self.entries {
+                *counts.entry(entry.place()).or_default() += 1;
+            }
+            let counts = counts
+                .into_iter()
+                .map(|(place, count)| format!("{count} {place}"));
+            Supply::None(counts.collect::<Vec<_>>().join(", "))
         }
     }
 

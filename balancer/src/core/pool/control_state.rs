@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::history::{self, History};
 use super::leaving::{self, LeavingBackends};
+use super::outage::Outage;
 use crate::core::backend::{Backend, BackendSpec};
 use crate::core::balance::{BackendId, Policy};
 use crate::core::health::{EligibleBackends, HealthRegistry, HealthRules, Reason};
@@ -23,6 +24,7 @@ pub(super) struct Core {
     pub(super) eligible: EligibleBackends,
     pub(super) history: History,
     pub(super) leaving: LeavingBackends,
+    outage: Outage,
     /// Of the pool.
     name: Arc<str>,
     next_id: usize,
@@ -37,9 +39,15 @@ impl Core {
             eligible: EligibleBackends::default(),
             history: History::default(),
             leaving: LeavingBackends::default(),
+            outage: Outage::default(),
             name,
             next_id: number * IDS_PER_POOL,
         }
+    }
+
+    /// Tells the log when no backend takes sessions any more, and when one does again.
+    pub(super) fn watch_outage(&mut self) {
+        self.outage.watch(&self.name, self.registry.supply());
     }
 
     /// A new backend, or one that returns before its last session has ended and starts afresh.

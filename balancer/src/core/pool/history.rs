@@ -93,7 +93,12 @@ pub(super) fn tell(events: &Events, backend: &Backend, transition: &Transition) 
     events.emit_about(Utc::now(), kind, backend.name(), text);
 }
 
-pub(super) fn announce_fail_open(events: Option<&Events>, begins: bool, candidates: usize) {
+pub(super) fn announce_fail_open(
+    events: Option<&Events>,
+    pool: &str,
+    begins: bool,
+    candidates: usize,
+) {
     if let Some(events) = events {
         let (kind, text) = if begins {
             let text = format!("no backend is healthy, using {candidates} in service");
@@ -105,10 +110,11 @@ pub(super) fn announce_fail_open(events: Option<&Events>, begins: bool, candidat
     }
     if begins {
         warn!(
+            pool,
             backends = candidates,
             "no backend is healthy, using all backends in service"
         );
     } else {
-        info!("fail-open ended");
+        info!(pool, "fail-open ended");
     }
 }

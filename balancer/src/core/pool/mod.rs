@@ -44,11 +44,13 @@ mod group_report;
 mod history;
 mod identity;
 mod leaving;
+mod outage;
 mod snapshot;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use netsocket_telemetry::Events;
@@ -359,6 +361,8 @@ impl Pool {
         let mut core = self.core();
         let changes = core.registry.set_admin(id, state, who, now);
         self.apply(&mut core, changes, now);
+        // One that waits for its first check again has made no transition.
+        self.republish(&core, &backend, None);
         backend.checker.notify_one();
         self.evaluator.notify_one();
         Ok(())
@@ -487,13 +491,19 @@ impl Pool {
         if eligible != core.eligible {
             self.install(core, self.backends(), eligible);
         }
+        core.watch_outage();
     }
 
     /// Swaps in a snapshot with the eligible backends.
     fn install(&self, core: &mut Core, backends: Vec<Arc<Backend>>, eligible: EligibleBackends) {
         if eligible.failing_open != core.eligible.failing_open {
             let events = self.events.get();
-            history::announce_fail_open(events, eligible.failing_open, eligible.first.len());
+            history::announce_fail_open(
+                events,
+                &self.name,
+                eligible.failing_open,
+                eligible.first.len(),
+            );
         }
         let before = self.snapshot.load();
         let snapshot = Snapshot::new(backends, &eligible, core.policy, &before, &self.cursor);
@@ -508,16 +518,19 @@ impl Pool {
             return;
         };
         let before = backend.report();
+        let last_change = core.history.last_change(backend.id());
+        let since = match last_change.filter(|at| *at > before.since) {
+            Some(at) => at,
+            None if health.state() != before.state => SystemTime::now(),
+            None => before.since,
+        };
         backend.publish(HealthReport {
             state: health.state(),
             reason: health.reason(),
-            since: core
-                .history
-                .last_change(backend.id())
-                .unwrap_or(before.since),
+            since,
             admin: health.admin(),
             progress: health.progress(&core.registry.rules_of(backend.id())),
-            last_check: check.or_else(|| before.last_check.clone()),
+            last_check: check.or_else(|| before.last_check.clone().filter(|_| health.is_known())),
         });
     }
 

@@ -6,4 +6,4 @@ mod socket_address;
 
 pub use admin_address::{AdminAddress, AdminStream, NoAdminAddress};
 pub use admin_target::{AdminTarget, NoAdminTarget};
-pub use socket_address::{address_form, meant_address, parse_socket_address};
+pub use socket_address::{address_form, addresses_overlap, meant_address, parse_socket_address};

@@ -24,6 +24,27 @@ pub fn parse_socket_address(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| with_interface(text))
 }
 
+/// Whether the system lets only one of both be listened on. Whether `[::]` takes IPv4 as well is a setting of the machine, so this
+/// leaves it to the start.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::addresses_overlap;
+///
+/// let everywhere = "0.0.0.0:9000".parse()?;
+/// assert!(addresses_overlap(everywhere, "127.0.0.1:9000".parse()?));
+/// assert!(!addresses_overlap(everywhere, "127.0.0.1:9404".parse()?));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[must_use]
+pub fn addresses_overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_wildcard = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let same_host = one.ip() == other.ip() || is_wildcard && one.is_ipv4() == other.is_ipv4();
+    // The system chooses port 0 anew each time.
+    one.port() != 0 && one.port() == other.port() && same_host
+}
+
 /// What was probably meant by a text that is no `IP:PORT`: a port alone, as `:8404` or `*:8404` in the words of other programs,
 /// is one of `any`; a URL is its host and port; and this machine has an address.
 ///

@@ -281,7 +281,7 @@ fn drain_and_back_keeps_what_is_known() {
     assert_eq!(watched.health.reason().to_string(), "set to drain by ops");
     assert_eq!(
         watched.set(AdminState::Ready),
-        Some((State::Down, "set to ready by ops".into()))
+        Some((State::Down, "3 checks failed: connection refused".into()))
     );
     assert_eq!(
         watched.health.reason().to_string(),
@@ -297,7 +297,9 @@ fn after_maintenance_it_is_checked_again_and_ramps_up() {
         State::Maintenance
     );
     assert_eq!([watched.failed(), watched.passed()], [None, None]);
-    assert_eq!(watched.set(AdminState::Ready).unwrap().0, State::Down);
+    // Nothing speaks against it: it has not gone down.
+    assert_eq!(watched.set(AdminState::Ready), None);
+    assert_eq!(watched.health.state(), State::Down);
     assert_eq!(watched.health.reason(), Reason::NotChecked);
     assert_eq!(watched.passed().unwrap().0, State::Up);
     assert_eq!(watched.share(), 1);

@@ -217,3 +217,41 @@ fn a_backend_that_stays_keeps_its_health_and_a_new_one_ramps_up() {
     assert_eq!(weights, [(BackendId(1), 50), (BackendId(7), 1)]);
     assert_eq!(watched.tell(0, FAILED), []);
 }
+
+#[test]
+fn nobody_takes_sessions_only_once_that_is_known() {
+    let mut watched = Watched::unknown(&[1, 0]);
+    assert_eq!(watched.registry.supply(), Supply::Unchecked);
+    watched.tell(0, Signal::CheckPassed);
+    watched.tell(1, Signal::CheckPassed);
+    assert_eq!(watched.registry.supply(), Supply::Usable);
+    let mut set = |state| {
+        let set = watched
+            .registry
+            .set_admin(BackendId(0), state, "ops", watched.now);
+        drop(set);
+        watched.registry.supply()
+    };
+    let out = |why: &str| Supply::None(why.to_owned());
+    assert_eq!(set(AdminState::Drain), out("1 draining, 1 of weight 0"));
+    assert_eq!(
+        set(AdminState::Maintenance),
+        out("1 in maintenance, 1 of weight 0")
+    );
+    assert_eq!(set(AdminState::Ready), Supply::Unchecked);
+    watched.tell(0, Signal::CheckPassed);
+    watched.fall(0);
+    assert_eq!(watched.registry.supply(), Supply::FailingOpen);
+    let closed = HealthRules {
+        fail_open: false,
+        ..*watched.registry.rules()
+    };
+    watched.registry.set_rules(closed);
+    watched.registry.tick(watched.now);
+    assert_eq!(watched.registry.supply(), out("1 down, 1 of weight 0"));
+    let none = watched.registry.set_backends(&[], false, watched.now);
+    assert_eq!(
+        (none, watched.registry.supply()),
+        (Changes::new(), Supply::Empty)
+    );
+}
