@@ -23,8 +23,8 @@ impl Context {
         };
         let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
         for path in paths {
-            let done = self.du_of(word, path, du.depth).await;
-            exit = exit.worse(self.exit_of(done)?);
+            let done = self.du_of(word, path.clone(), du.depth).await;
+            exit = exit.worse(self.exit_of(done, &path)?);
         }
         Ok(exit)
     }

@@ -32,7 +32,7 @@ impl Context {
             let more = match self.find_from(word, start, &query, left, &find).await {
                 Ok(more) => more,
                 Err(error) => {
-                    exit = exit.worse(self.pass_over(error.into())?);
+                    exit = exit.worse(self.pass_over(error.into(), &start.path)?);
                     continue;
                 }
             };

@@ -42,10 +42,11 @@ impl Context {
             [one] => self.get_alone(word, one, output, get).await,
             many => self.get_several(word, many, output, get).await,
         };
-        if typed.len() == 1 {
-            return done.map(|done| exit.worse(done));
+        match &paths[..] {
+            // Others have failed before.
+            [one] if typed.len() > 1 => Ok(exit.worse(self.exit_of(done, one)?)),
+            _ => done.map(|done| exit.worse(done)),
         }
-        Ok(exit.worse(self.exit_of(done)?))
     }
 
     /// Refuses a directory that is named as one and is not there, before anything is requested.
@@ -192,7 +193,7 @@ impl Context {
             let done = self
                 .get_one(word, path, Destination::Stdout, &save, None)
                 .await;
-            exit = exit.worse(self.exit_of(done)?);
+            exit = exit.worse(self.exit_of(done, path)?);
         }
         Ok(exit)
     }

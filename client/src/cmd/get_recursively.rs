@@ -91,7 +91,7 @@ impl Context {
         for path in paths {
             match self.existing(&path).await {
                 Ok(entry) => entries.push((path, entry)),
-                Err(error) => exit = exit.worse(self.pass_over(error.into())?),
+                Err(error) => exit = exit.worse(self.pass_over(error.into(), &path)?),
             }
         }
         // What is in a directory, and not the directory.
@@ -109,7 +109,7 @@ impl Context {
                 self.get_file_into(word, &entry, &place, get, overwriting)
                     .await
             };
-            exit = exit.worse(self.exit_of(done)?);
+            exit = exit.worse(self.exit_of(done, &path)?);
         }
         Ok(exit)
     }

@@ -37,7 +37,7 @@ impl Context {
                 Ok(None) => missing(&path),
                 Err(error) => error,
             };
-            exit = exit.worse(self.pass_over(wrong.into())?);
+            exit = exit.worse(self.pass_over(wrong.into(), &path)?);
         }
         if files.is_empty() {
             return Ok(exit);
@@ -57,7 +57,7 @@ impl Context {
                     Err(failure) if matches!(failure.error, Error::ReaderGone { .. }) => break,
                     Err(failure) => {
                         let is_of_one = failure.error.is_of_one_operand();
-                        failures.push(failure);
+                        failures.push((failure, &file[..]));
                         if !is_of_one {
                             break;
                         }
@@ -73,8 +73,8 @@ impl Context {
         }
         pager.close_input();
         pager.ended().await;
-        for failure in failures {
-            exit = exit.worse(self.pass_over(failure)?);
+        for (failure, path) in failures {
+            exit = exit.worse(self.pass_over(failure, path)?);
         }
         Ok(exit)
     }

@@ -34,7 +34,7 @@ impl Context {
             let mut listed = match self.listed(path, list).await {
                 Ok(listed) => listed,
                 Err(error) => {
-                    exit = exit.worse(self.pass_over(error.into())?);
+                    exit = exit.worse(self.pass_over(error.into(), &self.remote_path(path))?);
                     continue;
                 }
             };

@@ -32,15 +32,17 @@ pub(super) enum Directories {
 }
 
 impl Context {
-    /// Reports the failure of one operand so that the others follow, and returns its exit code.
+    /// Reports the failure of one operand, that at `path`, so that the others follow, and returns its exit code.
     ///
     /// # Errors
     /// The failure itself if the others would fail as well.
-    pub(super) fn pass_over(&mut self, failure: Failure) -> Result<Exit, Failure> {
+    pub(super) fn pass_over(&mut self, failure: Failure, path: &[u8]) -> Result<Exit, Failure> {
         if !failure.error.is_of_one_operand() {
             return Err(failure);
         }
-        self.console.error(&failure.error, failure.stdout);
+        let path = Name::from(path);
+        self.console
+            .error_of(Some(&path), &failure.error, failure.stdout);
         Ok(failure.error.exit())
     }
 
@@ -48,8 +50,8 @@ impl Context {
     ///
     /// # Errors
     /// As [`Self::pass_over`].
-    pub(super) fn exit_of(&mut self, done: Done) -> Result<Exit, Failure> {
-        done.or_else(|failure| self.pass_over(failure))
+    pub(super) fn exit_of(&mut self, done: Done, path: &[u8]) -> Result<Exit, Failure> {
+        done.or_else(|failure| self.pass_over(failure, path))
     }
 
     /// What the server has at a path.
@@ -67,7 +69,8 @@ impl Context {
             1 => self.console.notice_line(&message),
             _ => {
                 let error = Error::Server(ErrorReply::new(ErrorKind::NotFound, message));
-                self.console.error(&error, stdout);
+                let path = Name(self.remote_path(typed));
+                self.console.error_of(Some(&path), &error, stdout);
             }
         }
         Exit::NothingFound
@@ -89,7 +92,8 @@ impl Context {
                     continue;
                 }
                 Err(error) => {
-                    exit = exit.worse(self.pass_over(Failure { error, stdout })?);
+                    exit = exit
+                        .worse(self.pass_over(Failure { error, stdout }, &self.remote_path(word))?);
                     continue;
                 }
             };

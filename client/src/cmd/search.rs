@@ -99,7 +99,7 @@ impl Context {
         for path in paths {
             match self.existing(&path).await {
                 Ok(entry) => starts.push(Start::of(&entry)),
-                Err(error) => exit = exit.worse(self.pass_over(Failure { error, stdout })?),
+                Err(error) => exit = exit.worse(self.pass_over(Failure { error, stdout }, &path)?),
             }
         }
         if exit != Exit::Done && is_without_name(&query) {

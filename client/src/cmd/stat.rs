@@ -17,7 +17,7 @@ impl Context {
             let file = match self.existing(&path).await {
                 Ok(file) => file,
                 Err(error) => {
-                    exit = exit.worse(self.pass_over(error.into())?);
+                    exit = exit.worse(self.pass_over(error.into(), &path)?);
                     continue;
                 }
             };

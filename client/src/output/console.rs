@@ -416,17 +416,22 @@ impl Console {
 
     /// Prints an error.
     pub fn error(&mut self, error: &Error, stdout: Stdout) {
+        self.error_of(None, error, stdout);
+    }
+
+    /// Prints the error of one of several operands, that at `path`.
+    pub(crate) fn error_of(&mut self, path: Option<&Name>, error: &Error, stdout: Stdout) {
         if matches!(error, Error::ReaderGone { .. }) {
             return;
         }
         match (self.form, stdout) {
-            (Form::Json, Stdout::Data) => self.say(&json::error_line(error)),
+            (Form::Json, Stdout::Data) => self.say(&json::error_line(path, error)),
             (Form::Json, Stdout::Free) => {
                 self.line(&error.to_string());
                 // The error is on standard error already.
                 let _ = self
                     .out
-                    .write_all(&json::error_line(error))
+                    .write_all(&json::error_line(path, error))
                     .and_then(|()| self.out.flush());
             }
             (Form::Text, _) => self.line(&error.to_string()),

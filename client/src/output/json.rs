@@ -80,6 +80,9 @@ enum Object<'a> {
         error: Failure<'a>,
     },
     Failed {
+        /// The operand, where others follow.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<&'a Name>,
         error: Failure<'a>,
     },
 }
@@ -319,10 +322,11 @@ pub(crate) fn help_line(topic: Option<&CommandSpec>) -> Vec<u8> {
     })
 }
 
-/// The line for a command that failed, newline included.
+/// The line for a command that failed, or for its operand at `path`, newline included.
 #[must_use]
-pub(crate) fn error_line(error: &Error) -> Vec<u8> {
+pub(crate) fn error_line(path: Option<&Name>, error: &Error) -> Vec<u8> {
     line(&Object::Failed {
+        path,
         error: Failure::of(error),
     })
 }

@@ -156,6 +156,29 @@ async fn what_may_have_been_meant_can_be_pasted() {
     assert!(said.contains("get -r /music downloads all of it"), "{said}");
 }
 
+#[tokio::test]
+async fn an_error_as_json_says_which_operand_it_is_of() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    client.run("cd music").await;
+    for line in [
+        "ls none song.mp3",
+        "ls none* song.mp3",
+        "stat none song.mp3",
+        "du none song.mp3",
+        "get -r none song.mp3 .",
+        "get none* song.mp3 -o .",
+    ] {
+        client.run(&format!("{line} --json")).await;
+        let out = client.out.text();
+        let lines = out.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines: Vec<serde_json::Value> = lines.collect();
+        let of_error = lines.iter().find(|line| !line["error"].is_null());
+        let path = of_error.unwrap()["path"].as_str().unwrap();
+        assert!(path.starts_with("music/none"), "{line}: {out}");
+    }
+}
+
 /// One rule for all commands with several operands.
 #[tokio::test]
 async fn one_that_is_missing_keeps_no_other() {
