@@ -56,8 +56,8 @@ impl Commands {
 
 /// A word for a shell.
 fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:[]@%+,=".contains(&byte);
-    match word.bytes().all(is_plain) && !word.contains('[') {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:@%+,=".contains(&byte);
+    match word.bytes().all(is_plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }

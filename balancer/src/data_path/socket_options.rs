@@ -50,24 +50,17 @@ pub(crate) struct InFlight {
     pub(crate) since_acknowledged: Duration,
 }
 
-/// Asks the system for it: `TCP_INFO`.
+/// Asks the system for it.
 pub(crate) fn in_flight(socket: impl AsFd) -> io::Result<InFlight> {
     let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
-    let mut size = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).unwrap_or_default();
-    // SAFETY: the descriptor is open for the length of the call, which writes at most `size` bytes to `info` and to
-    // `size` how many those were.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
+    // SAFETY: there is room for its size behind the pointer.
+    unsafe {
+        tcp_info(
+            socket,
             info.as_mut_ptr().cast(),
-            &raw mut size,
+            size_of::<libc::tcp_info>(),
         )
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    }?;
     // SAFETY: all its fields are integers, for which the zeros that it was filled with are values.
     let info = unsafe { info.assume_init() };
     Ok(InFlight {
@@ -77,31 +70,42 @@ pub(crate) fn in_flight(socket: impl AsFd) -> io::Result<InFlight> {
     })
 }
 
-/// The shortest round trip to the peer that was measured so far; zero where none was. `TCP_INFO`, as of Linux 4.6.
+/// The shortest round trip to the peer that was measured so far; zero where none was. Linux 4.6.
 pub(crate) fn shortest_round_trip(socket: impl AsFd) -> io::Result<Duration> {
     /// The place of `tcpi_min_rtt` in `struct tcp_info` of linux/tcp.h, in words. libc knows less of it.
     const PLACE: usize = 37;
     let mut info = [0_u32; PLACE + 1];
-    let mut size = libc::socklen_t::try_from(size_of_val(&info)).unwrap_or_default();
-    // SAFETY: the descriptor is open for the length of the call, which writes at most `size` bytes to `info` and to
-    // `size` how many those were.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            info.as_mut_ptr().cast(),
-            &raw mut size,
-        )
-    };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    // SAFETY: there is room for its size behind the pointer.
+    unsafe { tcp_info(socket, info.as_mut_ptr().cast(), size_of_val(&info)) }?;
     Ok(Duration::from_micros(match info[PLACE] {
         // What the system says before it has measured any.
         u32::MAX => 0,
         micros => micros.into(),
     }))
+}
+
+/// The first `size` bytes of `TCP_INFO`, or as many as the system knows.
+///
+/// # Safety
+/// `to` must be valid for writes of `size` bytes.
+unsafe fn tcp_info(socket: impl AsFd, to: *mut libc::c_void, size: usize) -> io::Result<()> {
+    let mut size = libc::socklen_t::try_from(size).unwrap_or_default();
+    // SAFETY: the descriptor is open for the length of the call, which writes at most `size` bytes, for which the caller
+    // vouches, and to `size` how many those were.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            to,
+            &raw mut size,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Has the peer send no more than about `window` bytes ahead, and no less: the receive buffer gets that size and keeps it.

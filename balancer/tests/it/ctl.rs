@@ -13,7 +13,7 @@ use crate::running::{Balancer, soon};
 use crate::services::start;
 
 /// Runs `ctl` with these arguments, while the balancer of the test goes on.
-async fn ctl(admin: SocketAddr, arguments: &[&str]) -> Output {
+pub async fn ctl(admin: SocketAddr, arguments: &[&str]) -> Output {
     let mut command = program();
     command
         .args(["ctl", "--admin", &admin.to_string()])
@@ -22,7 +22,7 @@ async fn ctl(admin: SocketAddr, arguments: &[&str]) -> Output {
     soon(run).await.unwrap()
 }
 
-fn said(output: &Output) -> (Option<i32>, &str, &str) {
+pub fn said(output: &Output) -> (Option<i32>, &str, &str) {
     let text = |bytes| std::str::from_utf8(bytes).unwrap();
     (
         output.status.code(),
@@ -32,14 +32,14 @@ fn said(output: &Output) -> (Option<i32>, &str, &str) {
 }
 
 /// What is printed where all went well.
-async fn done(admin: SocketAddr, arguments: &[&str]) -> String {
+pub async fn done(admin: SocketAddr, arguments: &[&str]) -> String {
     let output = ctl(admin, arguments).await;
     let (code, out, error) = said(&output);
     assert_eq!((code, error), (Some(0), ""), "{arguments:?}");
     out.to_owned()
 }
 
-async fn echo() -> (Balancer, Echo) {
+pub async fn echo() -> (Balancer, Echo) {
     let echo = Echo::start("echo").await;
     let balancer = Balancer::start(&[("echo", echo.address)]).await;
     balancer.up(1).await;
@@ -427,194 +427,6 @@ async fn names_are_completed_by_the_balancer() {
             complete(format!("ctl --admin {address} drain")).await,
             nothing
         );
-    }
-}
-
-#[tokio::test]
-async fn the_address_and_the_token_come_from_the_settings_too() {
-    let (balancer, _echo) = echo().await;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("balancer.toml");
-    std::fs::write(&file, format!("admin = '{}'\n", balancer.admin)).unwrap();
-    let run = async |arguments: Vec<String>, variable: Option<String>| {
-        let mut command = program();
-        command.args(arguments);
-        if let Some(address) = variable {
-            command.env("NETSOCKET_ADMIN", address);
-        }
-        let output = soon(spawn_blocking(move || command.output().unwrap()))
-            .await
-            .unwrap();
-        output.status.code()
-    };
-    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let config = format!("ctl status --config {}", file.display());
-    assert_eq!(run(words(&config), None).await, Some(0));
-    let config = format!("--config {} ctl status", file.display());
-    assert_eq!(run(words(&config), None).await, Some(0));
-    let address = balancer.admin.to_string();
-    assert_eq!(run(words("ctl status"), Some(address)).await, Some(0));
-    assert_eq!(
-        run(words("ctl status"), Some("nowhere".into())).await,
-        Some(2)
-    );
-}
-
-/// A shell empties the file of `> FILE` before `ctl` reads it.
-#[tokio::test]
-async fn the_file_of_the_settings_is_saved_over_but_not_when_it_is_empty() {
-    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
-    let settings = format!(
-        "listen = '127.0.0.1:0'\nbackends = ['a={}', 'b={}']\n",
-        a.address, b.address
-    );
-    let balancer = start(&settings).await;
-    balancer.up(2).await;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("balancer.toml");
-    std::fs::write(&file, format!("admin = '{}'\n", balancer.admin)).unwrap();
-    let run = async |arguments: &[&str]| {
-        let mut command = program();
-        command.arg("--config").arg(&file).args(arguments);
-        let run = spawn_blocking(move || command.output().unwrap());
-        soon(run).await.unwrap()
-    };
-    let shown = file.to_str().unwrap();
-    let output = run(&["ctl", "save", "-o", shown]).await;
-    let expected = format!("netsocket-balancer: wrote {shown}\n");
-    assert_eq!(said(&output), (Some(0), "", expected.as_str()));
-    let saved = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(saved, done(balancer.admin, &["save"]).await);
-    assert!(saved.contains("backends = "), "{saved}");
-
-    std::fs::write(&file, "").unwrap();
-    for arguments in [&["ctl", "save"][..], &["ctl", "status"], &["health"]] {
-        let output = run(arguments).await;
-        let (code, out, error) = said(&output);
-        assert_eq!((code, out), (Some(2), ""));
-        assert!(
-            error.contains("says nothing, so it is not known which balancer is meant"),
-            "{error}"
-        );
-    }
-    // The last one of a pool, by its name.
-    done(balancer.admin, &["remove", "a"]).await;
-    let output = ctl(balancer.admin, &["remove", "b"]).await;
-    let expected = "netsocket-balancer: b is the last backend of pool default: drain it instead\n";
-    assert_eq!(said(&output), (Some(1), "", expected));
-    let output = ctl(balancer.admin, &["remove-service", "default"]).await;
-    assert!(
-        said(&output)
-            .2
-            .contains("the service default is what the top of the file says")
-    );
-}
-
-/// `ctl` and `health` with a file in which everything else may be wrong.
-#[tokio::test]
-async fn an_invalid_file_does_not_prevent_queries() {
-    let (balancer, _echo) = echo().await;
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("balancer.toml");
-    let run = async |words: &str, text: &str| {
-        std::fs::write(&file, text).unwrap();
-        let mut command = program();
-        command.arg("--config").arg(&file).args(words.split(' '));
-        let run = spawn_blocking(move || command.output().unwrap());
-        soon(run).await.unwrap()
-    };
-    let admin = format!("admin = '{}'\n", balancer.admin);
-    for (wrong, told) in [
-        (
-            "lissten = 'x'\n",
-            "lissten: unknown key; run --check-config to see all problems",
-        ),
-        (
-            "lissten = 'x'\nzeal = 1\n",
-            "lissten: unknown key, and 1 more; run --check-config to see all problems",
-        ),
-        (
-            "workers = [1]\n",
-            ":1:1: workers: a single value, not a list; run --check-config to see all problems",
-        ),
-        (
-            "connect_timeout = \n",
-            "run --check-config to see all problems",
-        ),
-    ] {
-        for words in ["ctl drain echo", "ctl ready echo", "health"] {
-            let output = run(words, &format!("{wrong}{admin}")).await;
-            let (code, out, error) = said(&output);
-            assert_eq!(code, Some(0), "{words}, {wrong}: {error}");
-            assert!(out.starts_with("echo: ") || out == "ok\n", "{out}");
-            let expected = format!("netsocket-balancer: warning: {}:1:", file.display());
-            assert!(
-                error.starts_with(&expected) && error.contains(told),
-                "{error}"
-            );
-            assert_eq!(error.lines().count(), 1, "{error}");
-        }
-    }
-    // Where the balancer is cannot be known: then that is asked for, and nothing else.
-    for text in [
-        "admin = 'nowhere'\n",
-        "admin = [\n",
-        "admin = 7\nlissten = 'x'\n",
-    ] {
-        for words in ["ctl status", "health"] {
-            let output = run(words, text).await;
-            let (code, _, error) = said(&output);
-            assert_eq!(code, Some(2), "{words}, {text}: {error}");
-            assert!(
-                error.contains(
-                    "netsocket-balancer: --admin: gives the address without the settings: "
-                ),
-                "{error}"
-            );
-        }
-        let words = format!("ctl --admin {} status", balancer.admin);
-        let output = run(&words, text).await;
-        let (code, out, error) = said(&output);
-        assert_eq!(code, Some(0), "{error}");
-        assert!(out.starts_with("balancer     ready, "), "{out}");
-        assert!(
-            error.starts_with("netsocket-balancer: warning: "),
-            "{error}"
-        );
-        let words = format!("health --admin {}", balancer.admin);
-        assert_eq!(said(&run(&words, text).await).0, Some(0));
-    }
-    std::fs::remove_file(&file).unwrap();
-    let mut command = program();
-    command.args(["ctl", "status", "--config"]).arg(&file);
-    let output = soon(spawn_blocking(move || command.output().unwrap()))
-        .await
-        .unwrap();
-    let (code, _, error) = said(&output);
-    assert_eq!(code, Some(2));
-    assert!(
-        error.contains("cannot be read") && error.contains("--admin"),
-        "{error}"
-    );
-}
-
-/// Its answer says everything about the file.
-#[tokio::test]
-async fn a_reload_warns_of_no_problem_that_it_tells_anyway() {
-    let (balancer, _echo) = echo().await;
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    write!(file, "admin = '{}'\nlissten = 'x'\n", balancer.admin).unwrap();
-    for (action, warns) in [("status", true), ("reload", false)] {
-        let mut command = program();
-        command
-            .arg("--config")
-            .arg(file.path())
-            .args(["ctl", action]);
-        let run = spawn_blocking(move || command.output().unwrap());
-        let output = soon(run).await.unwrap();
-        let (code, _, error) = said(&output);
-        assert_eq!(code, Some(0), "{error}");
-        assert_eq!(error.contains("lissten"), warns, "{error}");
     }
 }
 

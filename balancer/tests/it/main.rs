@@ -17,6 +17,7 @@ mod agents;
 mod backpressure;
 mod configuration;
 mod ctl;
+mod ctl_settings;
 mod descriptors;
 mod discovery;
 mod drain;

@@ -86,10 +86,7 @@ impl Context {
                 Destination::File(target)
             }
         };
-        let attributes = match get.preserve {
-            true => self.attributes(path).await?,
-            false => None,
-        };
+        let attributes = self.attributes(path, get).await?;
         self.get_one(word, path, destination, &get.save, attributes)
             .await
     }
@@ -116,10 +113,7 @@ impl Context {
             let name = Name::from(path.as_slice());
             match self.may_save(path, &target, &mut overwriting).await {
                 Ok(()) => {
-                    let attributes = match get.preserve {
-                        true => self.attributes(path).await?,
-                        false => None,
-                    };
+                    let attributes = self.attributes(path, get).await?;
                     files.push(FileToFetch {
                         path: name,
                         local: target,
@@ -137,8 +131,11 @@ impl Context {
         Ok(exit.worse(fetched))
     }
 
-    /// What a file keeps with `-p`; `None` if there is no file.
-    async fn attributes(&mut self, path: &[u8]) -> Result<Option<Attributes>, Error> {
+    /// What a file keeps; `None` without `-p`, and if there is no file.
+    async fn attributes(&mut self, path: &[u8], get: &Get) -> Result<Option<Attributes>, Error> {
+        if !get.preserve {
+            return Ok(None);
+        }
         let entry = self.entry(path).await?;
         Ok(entry.and_then(|entry| Attributes::of(&entry, true)))
     }
