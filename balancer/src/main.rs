@@ -42,8 +42,8 @@ fn main() -> ExitCode {
         Err(error) => return bad_start(&error),
     };
     let judged = Config::judge_to_start(&flags.layers(), variable);
-    let config = match judged.and_then(Judged::finish) {
-        Ok(config) => config,
+    let (config, doubts) = match judged.and_then(Judged::finish_with_doubts) {
+        Ok(judged) => judged,
         Err(problems) => {
             inherited.refuse(&problems);
             return bad_start(&problems);
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     log.start();
     for problem in misspelt_variables(variables())
         .into_iter()
+        .chain(doubts)
         .chain(config.open_admin())
     {
         warn!("{problem}");
@@ -169,7 +170,11 @@ fn variables() -> impl Iterator<Item = String> {
 }
 
 fn load(flags: &Flags) -> Result<Config, Problems> {
-    Config::load(&flags.layers(), variable)
+    let (config, doubts) = Config::judge(&flags.layers(), variable)?.finish_with_doubts()?;
+    for doubt in doubts {
+        warn!("{doubt}");
+    }
+    Ok(config)
 }
 
 fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<ExitCode> {

@@ -126,7 +126,7 @@ fn main() -> ExitCode {
     if flags.check_config {
         return check_config(&flags);
     }
-    let (config, task) = match settings(&flags) {
+    let (config, task, doubts) = match settings(&flags) {
         Ok(settings) => settings,
         Err(problems) => {
             complain(&problems);
@@ -135,7 +135,7 @@ fn main() -> ExitCode {
     };
     let log = init_log(&config.log, config.log_format);
     log.start();
-    for problem in misspelt_variables() {
+    for problem in misspelt_variables().into_iter().chain(doubts) {
         tracing::warn!("{problem}");
     }
     match start(&config, task) {
@@ -207,9 +207,10 @@ fn complain(problem: &(impl Display + ?Sized)) {
     netsocket_settings::complain(NAME, problem);
 }
 
-/// The settings and the task. Only collecting needs the token.
-fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
-    let config = Config::load(&flags.layers(), variable)?;
+/// The settings, the task, and what is doubtful. Only collecting needs the token.
+fn settings(flags: &Flags) -> Result<(Config, Task, Vec<String>), Problems> {
+    let judged = Config::judge(&flags.layers(), variable)?;
+    let (config, doubts) = judged.finish_with_doubts()?;
     let task = match (&flags.command, flags.stdout, config.token.clone()) {
         (Some(Command::Setup { user, retention }), ..) => Task::Setup {
             user: user.clone(),
@@ -235,7 +236,7 @@ fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
             .into());
         }
     };
-    Ok((config, task))
+    Ok((config, task, doubts))
 }
 
 fn variable(name: &str) -> Option<String> {

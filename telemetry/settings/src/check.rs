@@ -19,7 +19,7 @@ use crate::sources::Sources;
 /// # Examples
 ///
 /// ```
-/// use netsocket_settings::{Key, Layers, Scalar, load};
+/// use netsocket_settings::{COLLECTOR, Key, Layers, Scalar, load};
 ///
 /// #[derive(Debug, serde::Deserialize)]
 /// struct Raw {
@@ -32,7 +32,7 @@ use crate::sources::Sources;
 /// ];
 ///
 /// let wrong = |_: &str| Some("many".to_owned());
-/// let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", &Layers::default(), wrong)?.into_check();
+/// let (raw, mut check) = load::<Raw>(&KEYS, &COLLECTOR, &Layers::default(), wrong)?.into_check();
 /// // A wrong value is a problem, and the default stands in for it until the end.
 /// assert_eq!(check.parse("port", raw.port.as_ref(), 80_u16, "a port"), 80);
 /// check.problem("size", "many", "a size");
@@ -45,6 +45,7 @@ pub struct Check {
     /// What stands before every key, see [`Self::within`].
     prefix: String,
     problems: Vec<Problem>,
+    doubts: Vec<Problem>,
     /// See [`Self::look_at_files`].
     looks_at_files: bool,
 }
@@ -56,6 +57,7 @@ impl Check {
             sources,
             prefix: String::new(),
             problems,
+            doubts: Vec::new(),
             looks_at_files: false,
         }
     }
@@ -136,17 +138,40 @@ impl Check {
 
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
+        let problem = self.told(key, given, allowed);
+        self.problems.push(problem);
+    }
+
+    /// Records that the entry under `key` is allowed, and most likely not what is wanted: the program starts and warns, and so
+    /// does `--check-config`.
+    pub fn doubt(&mut self, key: &str, given: impl Display, said: impl Display) {
+        let doubt = self.told(key, given, said);
+        self.doubts.push(doubt);
+    }
+
+    /// The same where the value is a secret.
+    pub fn doubt_at(&mut self, key: &str, said: impl Display) {
+        let key = self.full(key);
+        self.doubts.push(Problem {
+            origin: self.sources.origin(&key),
+            key,
+            given: String::new(),
+            allowed: said.to_string(),
+        });
+    }
+
+    fn told(&self, key: &str, given: impl Display, said: impl Display) -> Problem {
         let key = self.full(key);
         let given = match self.sources.written(&key) {
             Some(written) => written.to_owned(),
             None => format!("{:?}", given.to_string()),
         };
-        self.problems.push(Problem {
+        Problem {
             origin: self.sources.origin(&key),
             key,
             given,
-            allowed: allowed.to_string(),
-        });
+            allowed: said.to_string(),
+        }
     }
 
     /// The same where there is no value to show: there is none, or it is a secret, or a list or a table.
@@ -291,7 +316,7 @@ impl Check {
     /// # Errors
     /// All of it.
     pub fn so_far(self) -> Result<(), Problems> {
-        Judged::new((), self.problems).finish()
+        Judged::new((), self.problems, self.doubts).finish()
     }
 
     /// The validated settings, or every problem found.
@@ -306,7 +331,7 @@ impl Check {
     #[must_use]
     pub fn judged<T>(mut self, value: T) -> Judged<T> {
         self.refuse_others();
-        Judged::new(value, self.problems)
+        Judged::new(value, self.problems, self.doubts)
     }
 
     /// Numbers and the like where a text belongs.
@@ -378,6 +403,7 @@ mod tests {
     use super::*;
     use crate::layers::tests::file;
     use crate::layers::{Flag, Key, Layers, load};
+    use crate::programs::COLLECTOR;
 
     #[derive(Debug, Deserialize)]
     struct Raw {
@@ -401,7 +427,7 @@ mod tests {
             file: Some(file.path()),
             flags,
         };
-        let (raw, mut check) = load::<Raw>(&keys, "all.toml", &layers, |_| None)
+        let (raw, mut check) = load::<Raw>(&keys, &COLLECTOR, &layers, |_| None)
             .unwrap()
             .into_check();
         let nowhere = ([0, 0, 0, 0], 1).into();

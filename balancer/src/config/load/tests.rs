@@ -494,3 +494,10 @@ fn a_key_of_the_top_behind_a_table_is_told_where_it_belongs() {
     let expected = "access_log.idle_timeout: a key of the top: it belongs before the first [table]";
     assert!(said.contains(expected), "{said}");
 }
+
+#[test]
+fn other_programs_know_the_keys() {
+    let mut keys: Vec<&str> = all_keys().iter().map(|key| key.name).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, BALANCER.keys);
+}
