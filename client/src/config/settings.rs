@@ -178,11 +178,12 @@ pub(crate) fn judge(
     let (raw, mut check) = load_layers::<Raw>(&KEYS, &CLIENT, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
     let service = Service {
-        servers: check.parse(
+        servers: check.read_list(
             "server",
             raw.server.as_ref(),
             default_server,
             &allowed_server(raw.server.as_ref()),
+            |text| text.parse().ok(),
         ),
         timeouts: Timeouts {
             connect: check.duration(

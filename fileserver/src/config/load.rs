@@ -316,14 +316,14 @@ impl Raw {
     /// The settings of the wires together, and of HTTP.
     fn judged_http(&self, check: &mut Check, default: Config) -> Config {
         Config {
-            wires: check.read_with(
+            wires: check.read_list(
                 "wires",
                 self.wires.as_ref(),
                 default.wires,
                 "one or more of old, new and http, separated by commas",
                 Wires::parse,
             ),
-            cors_origins: check.read_with(
+            cors_origins: check.read_list(
                 "cors_origins",
                 self.cors_origins.as_ref(),
                 default.cors_origins,

@@ -104,11 +104,11 @@ impl Check {
         let value = read(self);
         let prefix = std::mem::replace(&mut self.prefix, outer);
         for problem in self.problems.split_off(before) {
-            let bare = problem.key.strip_prefix(&prefix);
+            let bare = problem.key.strip_prefix(&prefix).unwrap_or_default();
             let value = |problem: &Problem| problem.given.trim_matches('"').to_owned();
             let is_known = |known: &Problem| {
-                Some(known.key.as_str()) == bare
-                    && !known.given.is_empty()
+                !known.given.is_empty()
+                    && full_name(&known.key) == full_name(bare)
                     && value(known) == value(&problem)
             };
             if !self.problems.iter().any(is_known) {
@@ -220,6 +220,40 @@ impl Check {
                 default
             }
         }
+    }
+
+    /// The same of an entry with commas between its parts, or a list in the file: the parts that are wrong by themselves are
+    /// named one by one.
+    pub fn read_list<T>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        allowed: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let Some(Scalar(text)) = entry else {
+            return default;
+        };
+        if let Some(value) = read(text) {
+            return value;
+        }
+        let parts = text.split(',').map(str::trim).enumerate();
+        let wrong: Vec<_> = parts.filter(|(_, part)| read(part).is_none()).collect();
+        if wrong.is_empty() {
+            self.problem(key, text, allowed);
+        }
+        for (index, part) in wrong {
+            let element = self.sources.element(&self.full(key), index);
+            match element {
+                None if part == text.trim() => self.problem(key, text, allowed),
+                element => {
+                    let index = element.unwrap_or(index);
+                    self.problem(&format!("{key}[{index}]"), part, allowed);
+                }
+            }
+        }
+        default
     }
 
     /// An entry of any type that parses itself from text. Whether it may be a number, or true or false, in a file is seen
@@ -365,6 +399,17 @@ impl Check {
             }
         }
     }
+}
+
+/// The key of the list that an element is in; else the key itself.
+fn list_of(key: &str) -> &str {
+    let element = key.strip_suffix(']').and_then(|it| it.rsplit_once('['));
+    element.map_or(key, |(list, _)| list)
+}
+
+/// What a key is called outside of its table, without the place in a list.
+fn full_name(key: &str) -> String {
+    list_of(key).replace('.', "_")
 }
 
 /// Whether the value under a key is better not shown.

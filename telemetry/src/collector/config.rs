@@ -238,7 +238,7 @@ impl Config {
     ) -> Result<Judged<Self>, Problems> {
         let (raw, mut check) = load::<Raw>(&KEYS, &COLLECTOR, layers, variable)?.into_check();
         let kafka = vec![DEFAULT_KAFKA.to_owned()];
-        let kafka = check.read_with(
+        let kafka = check.read_list(
             "kafka",
             raw.kafka.as_ref(),
             kafka,
