@@ -205,7 +205,10 @@ impl Entries {
             let found = match raw {
                 None => continue,
                 Some(RawTable::Other) => {
-                    check.problem_at(table, format!("a table with {}", names.join(", ")));
+                    check.problem_at(
+                        table,
+                        format!("a table, [{table}], with {}", names.join(", ")),
+                    );
                     continue;
                 }
                 Some(RawTable::Table { single, misfits }) => {

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use crate::duration::{duration_text, parse_duration};
 use crate::judged::Judged;
+use crate::meant_value::{meant_duration, meant_size, meant_word};
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
 use crate::scalar::Scalar;
 use crate::size::parse_size;
 use crate::sources::Sources;
+
+/// In characters.
+const LONGEST_SHOWN: usize = 200;
 
 /// Validates raw entries one by one and collects every problem, so that all are reported at once.
 ///
@@ -163,8 +167,8 @@ impl Check {
     fn told(&self, key: &str, given: impl Display, said: impl Display) -> Problem {
         let key = self.full(key);
         let given = match self.sources.written(&key) {
-            Some(written) => written.to_owned(),
-            None => format!("{:?}", given.to_string()),
+            Some(written) => shown(written),
+            None => format!("{:?}", shown(&given.to_string())),
         };
         Problem {
             origin: self.sources.origin(&key),
@@ -216,7 +220,8 @@ impl Check {
         match read(entry.as_str()) {
             Some(value) => value,
             None => {
-                self.problem(key, entry.as_str(), allowed);
+                let meant = meant_word(entry.as_str(), allowed);
+                self.problem(key, entry.as_str(), with_meant(allowed, meant));
                 default
             }
         }
@@ -289,7 +294,8 @@ impl Check {
         self.number(key, entry, default, read, |text, needs_quotes| {
             let unit = without_unit(text, needs_quotes, &bounds);
             let (least, most) = (duration_text(*least), duration_text(*most));
-            format!("a duration from {least} to {most}, such as 500ms, 2s or 10m{unit}")
+            let said = format!("a duration from {least} to {most}, such as 500ms, 2s or 10m{unit}");
+            with_meant(&said, meant_duration(text, &bounds).as_deref())
         })
     }
 
@@ -318,8 +324,9 @@ impl Check {
     ) -> u64 {
         let (least, most) = (bounds.start(), bounds.end());
         let read = |text: &str| parse_size(text).ok().filter(|it| bounds.contains(it));
-        self.number(key, entry, default, read, |_, _| {
-            format!("a size from {least} to {most} bytes, such as 4096, 64k or 2G")
+        self.number(key, entry, default, read, |text, _| {
+            let said = format!("a size from {least} to {most} bytes, such as 4096, 64k or 2G");
+            with_meant(&said, meant_size(text, &bounds).as_deref())
         })
     }
 
@@ -419,6 +426,22 @@ fn may_be_secret(key: &str) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
+/// What is allowed, and what was probably meant.
+fn with_meant(allowed: &str, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("{allowed}; did you mean {meant}?"),
+        None => allowed.to_owned(),
+    }
+}
+
+/// A value that is long is shown by its beginning.
+fn shown(given: &str) -> String {
+    match given.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &given[..end]),
+        None => given.to_owned(),
+    }
+}
+
 /// What is said of a duration that is a number alone.
 fn without_unit(text: &str, needs_quotes: bool, bounds: &RangeInclusive<Duration>) -> String {
     let text = text.trim();
@@ -506,7 +529,7 @@ mod tests {
                 "2:1: name = 5: a text in quotes, not a number",
                 "3:1: timeout = 30: a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
                 "4:1: workers = 0x1F: a whole number from 1 to 9",
-                "5:1: fast = 1: true or false",
+                "5:1: fast = 1: true or false; did you mean true?",
             ]
         );
         let text = "admin = '8404'\ntimeout = '5000'\nworkers = 'many'\nfast = 'no'\n";
@@ -516,7 +539,7 @@ mod tests {
                 "1:1: admin = \"8404\": IP:PORT",
                 "2:1: timeout = \"5000\": a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
                 "3:1: workers = \"many\": a whole number from 1 to 9",
-                "4:1: fast = \"no\": true or false",
+                "4:1: fast = \"no\": true or false; did you mean false?",
             ]
         );
     }

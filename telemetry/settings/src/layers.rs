@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::check::Check;
 use crate::document::{self, Document, document};
-use crate::places::Places;
+use crate::places::{Places, position};
 use crate::problem::{Problem, Problems};
 use crate::programs::Program;
 use crate::reason::reason;
@@ -343,8 +343,18 @@ pub(crate) fn merged(
 }
 
 pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
-    std::fs::read_to_string(path)
-        .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
+    let bytes = std::fs::read(path)
+        .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let (bytes, end) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let before = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+        let (line, column) = position(&before, end);
+        let said = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "is UTF-16: save it as UTF-8",
+            _ => "is no text in UTF-8 from here on",
+        };
+        whole(&format!("{name}:{line}:{column}"), said.to_owned())
+    })
 }
 
 pub(crate) fn whole(origin: &str, said: String) -> Problems {

@@ -79,6 +79,7 @@ mod judged;
 mod layers;
 mod load_only;
 mod log;
+mod meant_value;
 mod misspelt;
 mod nearest;
 mod no_such;

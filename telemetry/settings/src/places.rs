@@ -124,12 +124,16 @@ impl Starts {
     }
 }
 
+/// Editors do not show it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The line and column of a byte.
 pub(crate) fn position(text: &str, byte: usize) -> Position {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+    let line_text = before[line_start..].trim_start_matches(BYTE_ORDER_MARK);
+    (line, line_text.chars().count() + 1)
 }
 
 #[cfg(test)]

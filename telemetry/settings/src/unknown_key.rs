@@ -31,10 +31,12 @@ pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
     if program.keys.contains(&name) && !known.contains(&name) {
         return "a key of the top: it belongs before the first [table]".to_owned();
     }
+    let exact = exact_end(name, known);
     let mut meant = meant(name, known);
     let not_here = match elsewhere(name, program) {
         Some(said) => {
-            meant = meant.or_else(|| with_prefix(name, known));
+            // Near is not near enough where it is right elsewhere.
+            meant = exact.or_else(|| with_prefix(name, known));
             said
         }
         None if meant.is_some() => "unknown key".to_owned(),
@@ -78,6 +80,8 @@ fn near_elsewhere(name: &str, program: &Program) -> Option<String> {
 }
 
 fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    // As other formats and the environment spell keys.
+    let name = &name.to_ascii_lowercase().replace(['-', ' '], "_");
     let near = nearest(name, known.iter().copied());
     let end = without_prefix(name, known);
     match (near, end) {
@@ -103,14 +107,17 @@ fn with_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     longer.next().is_none().then_some(only)
 }
 
+fn exact_end<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let mut ends = name.match_indices('_').map(|(at, _)| &name[at + 1..]);
+    ends.find_map(|end| known.iter().find(|key| **key == end))
+        .copied()
+}
+
 /// The key that a longer one ends with, as `influx_tokn` does with `token`.
 fn without_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let ends = || name.match_indices('_').map(|(at, _)| &name[at + 1..]);
-    let exact = ends().find_map(|end| known.iter().find(|key| **key == end));
-    let mut long = ends().filter(|end| end.len() >= LONG);
-    exact
-        .copied()
-        .or_else(|| long.find_map(|end| nearest(end, known.iter().copied())))
+    let ends = name.match_indices('_').map(|(at, _)| &name[at + 1..]);
+    let mut long = ends.filter(|end| end.len() >= LONG);
+    exact_end(name, known).or_else(|| long.find_map(|end| nearest(end, known.iter().copied())))
 }
 
 #[cfg(test)]
@@ -170,6 +177,17 @@ mod tests {
                 COLLECTOR,
                 "listen",
                 "a key of netsocket-balancer and netsocket-fileserver, not of netsocket-collector",
+            ),
+            (
+                FILE_SERVER,
+                "check_interval",
+                "a key of netsocket-balancer, not of netsocket-fileserver",
+            ),
+            (FILE_SERVER, "LISTEN", "unknown key; did you mean listen?"),
+            (
+                BALANCER,
+                "NETSOCKET_WORKERS",
+                "unknown key; did you mean workers?",
             ),
             (
                 CLIENT,

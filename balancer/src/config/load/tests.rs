@@ -170,7 +170,10 @@ fn wrong_settings_are_named() {
             "backends = ['a=h:1']\ncheck_interval = '1s'\n[check]\ninterval = '2s'",
             "check.interval = \"2s\": duplicates check_interval",
         ),
-        ("backends = ['a=h:1']\nflap = 3", "flap: a table with hold"),
+        (
+            "backends = ['a=h:1']\nflap = 3",
+            "flap: a table, [flap], with hold",
+        ),
         (
             "backends = ['a=h:1']\ncheck_fast_interval = '3s'",
             "check_fast_interval = \"3s\": not longer than check_interval, 2s",
