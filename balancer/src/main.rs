@@ -219,7 +219,7 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
     })
 }
 
-/// `3 backends on 0.0.0.0:8081, admin 127.0.0.1:8404`, and the groups of them that are looked for, if there are any.
+/// `3 backends; clients at 0.0.0.0:8081, admin at 127.0.0.1:8404`, and the groups of them that are looked for, if there are any.
 fn counted(config: &Config) -> String {
     let pools = || {
         config
@@ -233,13 +233,13 @@ fn counted(config: &Config) -> String {
     let counted = counted_backends(backends, groups);
     let started = match config.services.len() + usize::from(config.listens_at_top) {
         0 => match config.listen.addresses() {
-            [address] => format!("{counted} on {address}"),
-            addresses => format!("{counted} on {} addresses", addresses.len()),
+            [address] => format!("{counted}; clients at {address}"),
+            addresses => format!("{counted}; clients at {} addresses", addresses.len()),
         },
         1 => format!("1 service, {counted}"),
         services => format!("{services} services, {counted}"),
     };
-    format!("{started}, admin {}", config.admin)
+    format!("{started}, admin at {}", config.admin)
 }
 
 fn counted_backends(backends: usize, groups: usize) -> String {

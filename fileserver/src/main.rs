@@ -151,7 +151,7 @@ fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
         unresolved(brokers.map(|broker| ("kafka", broker)))
     };
     let summary = |config: &Config| {
-        let admin = config.admin.map(|admin| format!(", admin {admin}"));
+        let admin = config.admin.map(|admin| format!(", admin at {admin}"));
         let (root, listen) = (config.root.display(), config.listen);
         format!("serves {root} on {listen}{}", admin.unwrap_or_default())
     };

@@ -71,7 +71,7 @@ fn settings_can_be_checked_without_a_start() {
         (output.status.code(), text(&output.stdout)),
         (
             Some(0),
-            "OK: 1 backend on 0.0.0.0:8081, admin 127.0.0.1:8404\n"
+            "OK: 1 backend; clients at 0.0.0.0:8081, admin at 127.0.0.1:8404\n"
         )
     );
     assert_eq!(run(&["--check-config"]).status.code(), Some(2));
