@@ -6,13 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
-    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, address_form, load_document,
-    load_only,
+    AdminAddress, BALANCER, Check, Flag, Key, Layers, Problem, Problems, Scalar, address_form,
+    load_document, load_only,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::keys::{KEY_LIST, KEYS, NESTED};
+use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
 use super::tls::certificate_files;
 
@@ -85,7 +85,7 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load_document(&all_keys(), KEY_LIST, layers, &variable);
+        let loaded = load_document(&all_keys(), &BALANCER, layers, &variable);
         let ignored = loaded.and_then(|loaded| {
             let (document, mut check) = loaded.into_check();
             Raw::of(&mut check, &document);
