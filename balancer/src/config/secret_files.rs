@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use netsocket_settings::{Check, Scalar, reason, short_token};
+use netsocket_settings::{Check, Scalar, file_reason, short_token};
 
 use crate::core::secret::Secret;
 
@@ -81,7 +81,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<Secret, String> {
 /// # Errors
 /// What is wrong with the file.
 pub(crate) fn token(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|error| reason(&error))?;
+    let text = fs::read_to_string(path).map_err(|error| file_reason(path, &error))?;
     match text.lines().next().map(str::trim) {
         Some(token) if !token.is_empty() => Ok(token.to_owned()),
         _ => Err("contains no token".to_owned()),

@@ -124,7 +124,7 @@ pub use nearest::nearest;
 pub use no_such::no_such;
 pub use problem::{Problem, Problems};
 pub use programs::{BALANCER, CLIENT, COLLECTOR, FILE_SERVER, Program};
-pub use reason::reason;
+pub use reason::{file_reason, reason};
 pub use scalar::{Scalar, with_commas};
 pub use short_token::short_token;
 pub use signals::{StopSignals, on_each_signal};
