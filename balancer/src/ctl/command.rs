@@ -33,10 +33,11 @@ pub enum Action {
     Status,
     /// List the backends
     Backends,
-    /// Stop sending new sessions to a backend
+    /// Stop sending new sessions to backends
     Drain {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
         /// Close the remaining sessions by then, such as 30s; without it they end by themselves
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         deadline: Option<String>,
@@ -52,20 +53,23 @@ pub enum Action {
         #[arg(long)]
         wait: bool,
     },
-    /// Put a backend back into service
+    /// Put backends back into service
     Ready {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
-    /// Take a backend out of service: no new sessions, no checks
+    /// Take backends out of service: no new sessions, no checks
     Maintenance {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
-    /// Change the weight of a backend until the next reload
+    /// Change the weight of backends until the next reload
     Weight {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true, allow_negative_numbers = true)]
+        names: Vec<String>,
         /// 0 to 256; 0: no new sessions
         #[arg(allow_negative_numbers = true)]
         weight: String,
@@ -92,12 +96,12 @@ pub enum Action {
         #[arg(long = "set", value_name = "KEY=VALUE")]
         keys: Vec<String>,
     },
-    /// Remove a backend of a pool, until the next reload or restart
-    #[command(override_usage = "netsocket-balancer ctl remove [OPTIONS] [POOL] <NAME>")]
+    /// Remove backends, until the next reload or restart
+    #[command(override_usage = "netsocket-balancer ctl remove [OPTIONS] [POOL] <NAME>...")]
     Remove {
-        /// The backend; before it the pool, if that is not the default one
-        #[arg(value_name = "NAME", num_args = 1..=2, required = true)]
-        place: Vec<String>,
+        /// The backends; before them the pool, if that is not the default one
+        #[arg(value_name = "NAME", required = true)]
+        places: Vec<String>,
     },
     /// Add or change a pool, until the next reload or restart
     SetPool {
@@ -107,10 +111,11 @@ pub enum Action {
         #[arg(value_name = "JSON")]
         table: String,
     },
-    /// Remove a pool
+    /// Remove pools, until the next reload or restart
     RemovePool {
-        /// The pool
-        name: String,
+        /// The pools
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
     /// Add or change a service, until the next reload or restart
     SetService {
@@ -120,12 +125,13 @@ pub enum Action {
         #[arg(value_name = "JSON")]
         table: String,
     },
-    /// Remove a service
+    /// Remove services, until the next reload or restart
     RemoveService {
-        /// The service
-        name: String,
+        /// The services
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
-    /// Show how the running settings differ from the file
+    /// Show how the running settings differ from the file, or from the flags
     Diff,
     /// Print the running settings as a file
     Save {
@@ -139,14 +145,18 @@ pub enum Action {
         #[arg(long, value_name = "NAME")]
         backend: Option<String>,
     },
-    /// Close a session, or all sessions of a backend
+    /// Close sessions, or all sessions of a backend
     #[command(
-        override_usage = "netsocket-balancer ctl kill [OPTIONS] <ID>\n       netsocket-balancer ctl kill [OPTIONS] --backend <NAME>"
+        override_usage = "netsocket-balancer ctl kill [OPTIONS] <ID>...\n       netsocket-balancer ctl kill [OPTIONS] --backend <NAME>"
     )]
     Kill {
-        /// The ID of the session, from `ctl sessions`
-        #[arg(required_unless_present = "backend", conflicts_with = "backend")]
-        id: Option<String>,
+        /// The IDs of the sessions, from `ctl sessions`
+        #[arg(
+            value_name = "ID",
+            required_unless_present = "backend",
+            conflicts_with = "backend"
+        )]
+        ids: Vec<String>,
         /// Close all sessions of this backend
         #[arg(long, value_name = "NAME")]
         backend: Option<String>,
