@@ -6,25 +6,33 @@ use clap::{Args, Subcommand};
 
 use crate::config::RelayMode;
 
+/// In the help, what all commands have stands behind what only one has.
+const BEHIND: usize = 100;
+
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// File whose first line is the token, for changes from another machine and where reading needs one
-    #[arg(long, global = true, value_name = "FILE")]
+    /// File whose first line is the token
+    #[arg(long, global = true, value_name = "FILE", display_order = BEHIND)]
     pub token_file: Option<PathBuf>,
-    /// Use TLS, and trust the CAs in this file [default: the certificate in the settings, if they have one]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Use TLS and trust these CAs [default: settings]
+    #[arg(long, global = true, value_name = "FILE", display_order = BEHIND)]
     pub ca_file: Option<PathBuf>,
-    /// The name that the balancer's certificate must be for, if it is not the host of --admin
-    #[arg(long, global = true, value_name = "NAME", requires = "ca_file")]
+    /// Name in the certificate, if not that of --admin
+    #[arg(long, global = true, value_name = "NAME", requires = "ca_file", display_order = BEHIND)]
     pub tls_name: Option<String>,
     /// Print the JSON answer of the API unchanged
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = BEHIND)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
     pub action: Action,
 }
+
+const SET_POOL: &str = r#"Example:
+  netsocket-balancer ctl set-pool p '{"backends": ["a=10.0.0.9:9000"]}'"#;
+const SET_SERVICE: &str = r#"Example:
+  netsocket-balancer ctl set-service s '{"listen": "0.0.0.0:80", "pool": "p"}'"#;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -38,10 +46,10 @@ pub enum Action {
         /// The backends
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
-        /// Close the remaining sessions by then, such as 30s; without it they end by themselves
+        /// Close the rest after this time, such as 30s
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         deadline: Option<String>,
-        /// Spread the closing over this last part of the deadline [default: a third of it]
+        /// Spread that over this last part [default: 1/3]
         #[arg(
             long,
             value_name = "TIME",
@@ -77,7 +85,7 @@ pub enum Action {
     /// Add a backend to a pool, until the next reload or restart
     #[command(override_usage = "netsocket-balancer ctl add [OPTIONS] [POOL] <NAME=HOST:PORT>")]
     Add {
-        /// The backend; before it the pool, if that is not the default one
+        /// The backend; before it the pool, unless default
         #[arg(value_name = "NAME=HOST:PORT", num_args = 1..=2, required = true)]
         place: Vec<String>,
         /// Its weight
@@ -89,7 +97,7 @@ pub enum Action {
         /// No new sessions until `ctl ready`
         #[arg(long)]
         drained: bool,
-        /// If there is a backend of this name, put this one in its place
+        /// Replace a backend that has this name
         #[arg(long)]
         replace: bool,
         /// Another key of the backend's table
@@ -99,11 +107,12 @@ pub enum Action {
     /// Remove backends, until the next reload or restart
     #[command(override_usage = "netsocket-balancer ctl remove [OPTIONS] [POOL] <NAME>...")]
     Remove {
-        /// The backends; before them the pool, if that is not the default one
+        /// The backends; before them the pool, unless default
         #[arg(value_name = "NAME", required = true)]
         places: Vec<String>,
     },
     /// Add or change a pool, until the next reload or restart
+    #[command(after_help = SET_POOL)]
     SetPool {
         /// The pool
         name: String,
@@ -118,6 +127,7 @@ pub enum Action {
         names: Vec<String>,
     },
     /// Add or change a service, until the next reload or restart
+    #[command(after_help = SET_SERVICE)]
     SetService {
         /// The service
         name: String,
@@ -131,11 +141,11 @@ pub enum Action {
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },
-    /// Show how the running settings differ from the file, or from the flags
+    /// Show how the settings differ from the file or the flags
     Diff,
     /// Print the running settings as a file
     Save {
-        /// Put it in the place of this file, which may be that of --config
+        /// Replace this file, also that of --config
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
