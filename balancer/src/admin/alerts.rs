@@ -2,7 +2,7 @@
 //!
 //! Decides from what the API shows, without I/O or a clock. The status page, `ctl status` and `ctl top` show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -374,7 +374,9 @@ fn advice(backends: &[&BackendView], commands: &Commands) -> Vec<String> {
         said.next().unwrap_or("failed").to_owned()
     };
     let sentence = |(kind, backends): (&str, Vec<&BackendView>)| {
-        let places = listed(backends.iter().map(|it| it.address.clone()));
+        // Several pools may have one server.
+        let places: BTreeSet<_> = backends.iter().map(|it| it.address.clone()).collect();
+        let places = listed(places.into_iter());
         let names = listed(backends.iter().map(|it| it.full_name()));
         match kind {
             "out" => format!(
