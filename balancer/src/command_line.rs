@@ -23,7 +23,7 @@ pub struct Flags {
     /// A backend; repeat for more
     #[arg(long = "backend", value_name = "NAME=HOST:PORT")]
     pub backends: Vec<String>,
-    /// Status page and API [default: 127.0.0.1:8404]
+    /// Admin HTTP: page, API [default: 127.0.0.1:8404]
     #[arg(long, global = true, value_name = "ADDR|unix:PATH")]
     pub admin: Option<String>,
     /// Send telemetry to this Kafka broker
@@ -144,6 +144,20 @@ mod tests {
         all.sort_unstable();
         documented.sort_unstable();
         assert_eq!(documented, all);
+    }
+
+    #[test]
+    fn the_help_of_ctl_fits_a_terminal() {
+        let mut program = <Flags as clap::CommandFactory>::command();
+        program.build();
+        let ctl = program.find_subcommand_mut("ctl").unwrap();
+        let mut helps = vec![ctl.render_long_help().to_string()];
+        let commands = ctl.get_subcommands_mut();
+        helps.extend(commands.map(|it| it.render_long_help().to_string()));
+        assert!(helps.len() > 20, "each command has its own");
+        for line in helps.iter().flat_map(|help| help.lines()) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
     }
 
     fn is_of(line: &str, command: &str) -> bool {

@@ -98,7 +98,7 @@ impl AdminSettings {
                 key: String::new(),
                 given: String::new(),
                 allowed: format!(
-                    "gives the address without the settings: {}",
+                    "says where the balancer is, whatever the settings say: {}",
                     AdminAddress::FORM
                 ),
             });
@@ -310,7 +310,9 @@ mod tests {
             assert!(said.starts_with(told), "{said}");
             let last = said.lines().last().unwrap();
             assert!(
-                last.starts_with("--admin: gives the address without the settings: "),
+                last.starts_with(
+                    "--admin: says where the balancer is, whatever the settings say: "
+                ),
                 "{said}"
             );
             // Unless somebody else says it.

@@ -85,7 +85,8 @@ impl Config {
     /// # Errors
     /// All problems at once.
     pub(crate) fn of_document(document: &Document) -> Result<Self, Problems> {
-        Self::judge_document(document.clone(), Check::default(), |_| false).finish()
+        let judged = Self::judge_document(document.clone(), Check::default(), |_| false);
+        judged.finish().map_err(|problems| document.named(problems))
     }
 
     fn judge_document(

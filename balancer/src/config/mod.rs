@@ -32,6 +32,7 @@ mod discovery;
 mod document;
 mod doubts;
 mod dump;
+mod edit_refusal;
 mod entry_keys;
 #[cfg(test)]
 mod example_file;

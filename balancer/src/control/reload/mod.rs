@@ -22,7 +22,7 @@ use chrono::Utc;
 use netsocket_settings::Problems;
 use netsocket_telemetry::{EventKind, Events};
 use tokio::task::spawn_blocking;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{differences, in_force, keys_changed, service_changes};
@@ -138,6 +138,7 @@ impl Reloader {
     ) -> Result<Changes, ReloadError> {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
+        let is_edit = edit.is_some();
         let drain = edit.as_ref().and_then(|edit| edit.drain.clone());
         let validated = self.validate(shared, &before.config, source, edit).await;
         let outcome = match validated {
@@ -150,7 +151,7 @@ impl Reloader {
             }
             Err(error) => Err(error),
         };
-        announce(settings.generation, &outcome);
+        announce(settings.generation, is_edit, &outcome);
         if let Ok(changes) = &outcome {
             let text = format!("generation {}: {changes}", settings.generation);
             self.events.emit(Utc::now(), EventKind::Reload, text);
@@ -256,7 +257,12 @@ impl Reloader {
     }
 }
 
-fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
+/// Tells the log what came of settings that were read or, by an edit, asked for.
+fn announce(generation: u64, is_edit: bool, outcome: &Result<Changes, ReloadError>) {
+    let done = match is_edit {
+        true => "settings changed",
+        false => "settings reloaded",
+    };
     match outcome {
         Ok(changes) => info!(
             generation,
@@ -267,12 +273,16 @@ fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
             services = changes.services.join("; "),
             cut = changes.cut,
             needs_restart = changes.needs_restart.join(","),
-            "settings reloaded"
+            "{done}"
         ),
         Err(error) => {
             let said = error.to_string();
             for problem in said.lines() {
-                error!(generation, problem, "reload refused, nothing changed");
+                if is_edit {
+                    warn!(generation, problem, "change refused, nothing changed");
+                } else {
+                    error!(generation, problem, "reload refused, nothing changed");
+                }
             }
         }
     }
