@@ -343,6 +343,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
             files: self.state.source().map_or(0, Source::files),
             bytes: self.state.position().bytes,
             unpacked,
+            was_there: matches!(self.job.target, Target::Existing(_)),
             digest: self.state.digest(),
             warnings: trailer.warnings,
             unlisted: trailer.unlisted,

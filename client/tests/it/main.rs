@@ -27,6 +27,7 @@ mod scripts;
 mod shell_lines;
 mod stream;
 mod survival;
+mod there_already;
 mod tls;
 mod tree;
 mod unpack;
