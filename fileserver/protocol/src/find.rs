@@ -58,7 +58,7 @@ pub const CONDITIONS: [FindOption; 10] = [
     option(
         "born-after",
         Some("WHEN"),
-        "born at or after 2024-01-31 or 2024-01-31T12:30",
+        "born at or after WHEN",
     ),
     option("born-before", Some("WHEN"), "born before WHEN"),
     option(
