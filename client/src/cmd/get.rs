@@ -44,8 +44,7 @@ impl Context {
             many => self.get_several(word, many, output, get).await,
         };
         match &paths[..] {
-            // Others have failed before.
-            [one] if typed.len() > 1 => Ok(exit.worse(self.exit_of(done, one)?)),
+            [one] => Ok(exit.worse(self.exit_of(done, one)?)),
             _ => done.map(|done| exit.worse(done)),
         }
     }

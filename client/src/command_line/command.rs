@@ -241,6 +241,12 @@ impl Command {
         )
     }
 
+    /// Whether its results can be told as JSON: not those of another program, and no text for a file.
+    #[must_use]
+    pub(crate) fn has_json(&self) -> bool {
+        !matches!(self, Self::ListLocal(_) | Self::Completions(_) | Self::Man)
+    }
+
     /// Applies `map` to every local path.
     pub(crate) fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
         let paths = match self {
