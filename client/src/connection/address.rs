@@ -80,6 +80,10 @@ pub(crate) fn meant(text: &str, port: u16) -> Option<ServerAddress> {
     let address = text.split_once("://").map_or(text, |(_, address)| address);
     let (address, _) = address.split_once('/').unwrap_or((address, ""));
     let (_, address) = address.rsplit_once('@').unwrap_or(("", address));
+    // Who types a port alone means this machine.
+    if !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("127.0.0.1:{address}").parse().ok();
+    }
     let with_port = || match address.parse::<std::net::Ipv6Addr>() {
         Ok(host) => format!("[{host}]:{port}"),
         Err(_) => format!("{}:{port}", address.trim_end_matches(':')),
@@ -201,6 +205,7 @@ mod tests {
         for (text, server) in [
             ("127.0.0.1", Some("127.0.0.1:8081")),
             ("files.example:", Some("files.example:8081")),
+            ("8082", Some("127.0.0.1:8082")),
             ("http://127.0.0.1", Some("127.0.0.1:8081")),
             ("http://127.0.0.1:8081/music/", Some("127.0.0.1:8081")),
             ("https://127.0.0.1:8443/", Some("127.0.0.1:8443")),

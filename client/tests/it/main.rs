@@ -16,6 +16,7 @@ mod destinations;
 mod faults;
 mod fetch;
 mod incomplete;
+mod json;
 mod peer;
 mod plain;
 mod process;
