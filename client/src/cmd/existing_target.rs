@@ -16,8 +16,8 @@ use super::overwrite::Overwriting;
 use crate::outcome::answer::Saved;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
+use crate::transfer::blocking::blocking;
 use crate::transfer::destination::Destination;
-use crate::transfer::writer::blocking;
 
 /// What is done about a file that was asked for.
 #[derive(Debug)]

@@ -57,7 +57,7 @@ impl Context {
             }
         }
         if self.console.form == Form::Text {
-            let top = match &typed[..] {
+            let top = match typed {
                 b"" => Name::from("."),
                 typed if remote_path::pattern(typed).is_some() => {
                     remote_path::relative(&self.at.remote, &top)

@@ -5,67 +5,10 @@
 
 mod commands;
 mod flags;
+pub(crate) mod habit;
 mod options;
 
-/// Where a word is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// As a command.
-    Command,
-    /// As an option of this command.
-    OptionOf(&'static str),
-    /// As an option of any command that has nothing else to say of it.
-    AnyOption,
-    /// As a flag of the program, before the command.
-    Flag,
-}
-
-/// Words that do not exist here, and what to use instead.
-struct Habit {
-    place: Place,
-    words: &'static [&'static str],
-    instead: &'static str,
-}
-
-const fn command(words: &'static [&'static str], instead: &'static str) -> Habit {
-    Habit {
-        place: Place::Command,
-        words,
-        instead,
-    }
-}
-
-const fn option(of: &'static str, words: &'static [&'static str], instead: &'static str) -> Habit {
-    Habit {
-        place: Place::OptionOf(of),
-        words,
-        instead,
-    }
-}
-
-const fn flag(words: &'static [&'static str], instead: &'static str) -> Habit {
-    Habit {
-        place: Place::Flag,
-        words,
-        instead,
-    }
-}
-
-const fn any_option(words: &'static [&'static str], instead: &'static str) -> Habit {
-    Habit {
-        place: Place::AnyOption,
-        words,
-        instead,
-    }
-}
-
-const RESUMES: &str = "get resumes by itself";
-const RECURSIVE: &str = "get -r DIR downloads a directory";
-const PROGRESS: &str = "a terminal shows the progress by itself; --quiet hides it";
-const LOG: &str = "NETSOCKET_LOG=debug tells more";
-const TRUST: &str = "a server is always verified; netsocket --ca-file FILE names the CA to trust";
-/// For what is an operator of find(1).
-pub(crate) const EITHER: &str = "all conditions must match; {a,b} in a pattern matches either";
+use habit::{Habit, Place};
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Habit> {

@@ -8,7 +8,7 @@ use netsocket_protocol::name::Name;
 
 use crate::command_line::find_sizes::{self, Range, Sizes};
 use crate::command_line::find_times;
-use crate::command_line::habits::EITHER;
+use crate::command_line::habits::habit::EITHER;
 
 /// What is the case for all files here: nothing has to be asked.
 const TRUE: [&[u8]; 3] = [b"-print", b"-a", b"-and"];

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::outcome::error::Error;
+use crate::transfer::blocking::blocking;
 use crate::transfer::verify::VerifiedBlock;
-use crate::transfer::writer::blocking;
 
 /// How many bytes are read at once.
 const READ: usize = 64 << 10;

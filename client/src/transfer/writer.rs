@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use netsocket_protocol::message::Request;
-use tokio::task::spawn_blocking;
 
 use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
+use crate::transfer::blocking::blocking;
 use crate::transfer::comparison::Comparison;
 use crate::transfer::descriptor;
 use crate::transfer::destination::Attributes;
@@ -274,15 +274,6 @@ impl Stream {
             .await
             .map_err(|error| self.destination.failed(&error))
     }
-}
-
-/// Runs blocking I/O on a thread of its own.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Words that are commands elsewhere.
 
-use super::{Habit, PROGRESS, RECURSIVE, RESUMES, command};
+use super::habit::{Habit, PROGRESS, RECURSIVE, RESUMES, command};
 
 const READ_ONLY: &str = "this service is read-only";
 const SERVER: &str = "use --server HOST:PORT when you start netsocket";

@@ -1,6 +1,6 @@
 //! Flags that programs have elsewhere, before a command.
 
-use super::{Habit, LOG, PROGRESS, RECURSIVE, RESUMES, TRUST, flag};
+use super::habit::{Habit, LOG, PROGRESS, RECURSIVE, RESUMES, TRUST, flag};
 
 pub(super) static TABLE: &[Habit] = &[
     flag(

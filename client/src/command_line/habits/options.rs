@@ -1,6 +1,6 @@
 //! Options that commands have elsewhere.
 
-use super::{EITHER, Habit, LOG, PROGRESS, RESUMES, TRUST, any_option, option};
+use super::habit::{EITHER, Habit, LOG, PROGRESS, RESUMES, TRUST, any_option, option};
 
 const FIND: &str = "find -l lists files at any depth with size and time";
 
