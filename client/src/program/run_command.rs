@@ -166,6 +166,12 @@ impl Program {
                 "kept {bytes} of {target}; repeat the command to resume"
             ));
         }
+        for copy in self.context.session.half_copies() {
+            let copy = shown(&copy);
+            self.context.console.notice(&format!(
+                "kept the complete files in {copy}; repeat the command to go on"
+            ));
+        }
     }
 
     /// What a command uses standard output for.

@@ -12,6 +12,7 @@
 //! assert!(options.resume && !options.force);
 //! ```
 
+pub(crate) mod copy_mark;
 pub(crate) mod descriptor;
 pub mod destination;
 pub(crate) mod extract;
