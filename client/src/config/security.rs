@@ -202,12 +202,21 @@ fn own(check: &mut Check, raw: &RawSecurity) -> Option<Option<(PathBuf, PathBuf)
     match (&raw.client_certificate, &raw.client_key) {
         (Some(chain), Some(key)) => Some(Some((file(chain), file(key)))),
         (None, None) => Some(None),
-        (Some(_), None) => {
-            check.problem_at("client_key", "is required with client_certificate");
+        // The origin of what is given is known.
+        (Some(chain), None) => {
+            check.problem(
+                "client_certificate",
+                chain.as_str(),
+                "client_key is required with it",
+            );
             None
         }
-        (None, Some(_)) => {
-            check.problem_at("client_certificate", "is required with client_key");
+        (None, Some(key)) => {
+            check.problem(
+                "client_key",
+                key.as_str(),
+                "client_certificate is required with it",
+            );
             None
         }
     }

@@ -76,10 +76,16 @@ fn everything_wrong_is_told_at_once() {
             ("tls_name", "no name"),
             ("token_file", "/nonexistent/token"),
         ]),
-        ["token_file", "tls", "tls_name", "ca_file", "client_key"]
+        [
+            "token_file",
+            "tls",
+            "tls_name",
+            "ca_file",
+            "client_certificate"
+        ]
     );
     let ca = ("ca_file", ca);
-    assert_eq!(wrong(&[ca, ("client_key", key)]), ["client_certificate"]);
+    assert_eq!(wrong(&[ca, ("client_key", key)]), ["client_key"]);
     let chain = ("client_certificate", chain);
     assert_eq!(wrong(&[ca, chain, ("client_key", key)]), ["client_key"]);
     let own = one.key.to_str().unwrap();
