@@ -27,6 +27,7 @@ mod resume;
 mod screen;
 mod scripts;
 mod shell_lines;
+mod startup;
 mod stream;
 mod survival;
 mod there_already;
