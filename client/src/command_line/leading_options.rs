@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use crate::command_line::command_options::{GENERAL, OUTPUT};
+use crate::command_line::commands;
+use crate::command_line::habits;
 use crate::command_line::options::{self, OptionSpec};
 
 /// What stands before a command.
@@ -19,11 +21,21 @@ pub(crate) struct LeadingOptions {
 }
 
 /// Whether a line of a batch begins with such an option. A `-` before the line would make it one that may fail; but no
-/// command is called `o` or `q`, nor begins with a dash.
+/// command begins with a dash, and what begins with `o` or `q` has to be one.
 pub(crate) fn begins_with_one(line: &[u8]) -> bool {
-    let is_short =
-        |line: &[u8]| matches!(line, [b'-', b'o' | b'q', next, ..] if next.is_ascii_whitespace());
-    line.starts_with(b"--") || is_short(line)
+    let Some(rest) = line.strip_prefix(b"-") else {
+        return false;
+    };
+    let word = rest.split(u8::is_ascii_whitespace).next().unwrap_or(rest);
+    match rest {
+        [b'-', ..] => true,
+        [b'o' | b'q', ..] => {
+            let is_known_elsewhere =
+                || habits::for_command(&String::from_utf8_lossy(word)).is_some();
+            commands::find(word).is_none() && !is_known_elsewhere()
+        }
+        _ => false,
+    }
 }
 
 /// Takes the options before the command off the words of a line.
@@ -93,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_line_that_may_fail_is_another_thing() {
-        for line in ["-o x ls", "-q ls", "--json ls", "--nope ls"] {
+        for line in ["-o x ls", "-ox ls", "-q ls", "-q", "--json ls", "--nope ls"] {
             assert!(begins_with_one(line.as_bytes()), "{line}");
         }
-        for line in ["-get x", "- ls", "-ls", "-original", "-quit", "get -o x"] {
+        for line in ["-get x", "- -o x ls", "-ls", "-open x", "-quit", "get -o x"] {
             assert!(!begins_with_one(line.as_bytes()), "{line}");
         }
     }

@@ -139,7 +139,7 @@ impl Security {
         if self.token.is_some() && is_elsewhere {
             WARNED.call_once(|| {
                 complain(
-                    crate::NAME,
+                    "netsocket",
                     "warning: sending the token unencrypted: --tls protects it",
                 );
             });

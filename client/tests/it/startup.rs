@@ -135,6 +135,7 @@ async fn options_before_the_command_of_a_line_are_as_on_a_command_line() {
         (b"-o x pwd\n", "-o (--output) works only with"),
         (b"--nope pwd\n", "--nope"),
         (b"--json\n", "no command behind the options"),
+        (b"-ox.tgz\n", "no command behind the options"),
     ] {
         let ended = batch(home.against(server.address, &[]), lines).await;
         assert_eq!(ended.code, Some(2), "{}", ended.err);
