@@ -160,6 +160,7 @@ async fn what_may_have_been_meant_can_be_pasted() {
 async fn an_error_as_json_says_which_operand_it_is_of() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
+    client.program.context.at.local = Some(client.home().to_owned());
     client.run("cd music").await;
     for line in [
         "ls none song.mp3",
