@@ -83,16 +83,24 @@ pub mod session;
 mod text;
 pub mod transfer;
 
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+
 use netsocket_settings::{
     Judged, Problems, complain, misspelt_variables, report_config, unresolved,
 };
 
 use crate::cmd::context::Context;
 use crate::command_line::args::Args;
+use crate::command_line::command::Invocation;
+use crate::command_line::parse::asks_for_json;
 use crate::config::settings::{self, Settings};
 use crate::config::user_directories::UserDirectories;
+use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Console, Form};
+use crate::output::json;
 use crate::program::run_command::Program;
 use crate::program::signals::Interrupts;
 use crate::session::Session;
@@ -101,9 +109,16 @@ use crate::session::working_directories::WorkingDirectories;
 /// The name of the program.
 const NAME: &str = "netsocket";
 
-/// Runs the program and returns its exit code.
+/// Runs the program with a command line, its own name included, and returns its exit code.
 #[must_use]
-pub fn run(args: Args) -> Exit {
+pub fn run(words: &[OsString]) -> Exit {
+    let words_of = |words: &[OsString]| -> Vec<Vec<u8>> {
+        words.iter().map(|word| word.as_bytes().to_vec()).collect()
+    };
+    let args = match Args::of_words(words) {
+        Ok(args) => args,
+        Err(problem) => return refuse(&problem, asks_for_json(&words_of(words))),
+    };
     let directories = UserDirectories::new(|name| std::env::var_os(name));
     // What is no UTF-8 is wrong for every key, and must be said of its variable.
     let variable = |name: &str| {
@@ -118,7 +133,17 @@ pub fn run(args: Args) -> Exit {
     }
     let settings = match settings::load(&args, &directories, variable) {
         Ok(settings) => settings,
-        Err(problems) => return refuse(&problems.to_string(), Exit::Usage),
+        Err(problems) if needs_settings(&words_of(&args.words)) => {
+            let is_json = args.json || asks_for_json(&words_of(&args.words));
+            return refuse(&problems.to_string(), is_json);
+        }
+        Err(problems) => match settings::defaults() {
+            Ok(settings) => {
+                complain(NAME, &format!("warning: {problems}"));
+                settings
+            }
+            Err(problems) => return refuse(&problems.to_string(), args.json),
+        },
     };
     let log = netsocket_settings::init_log(&settings.log, settings.log_format);
     log.start();
@@ -127,7 +152,7 @@ pub fn run(args: Args) -> Exit {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
+        Err(error) => return fail(&error.to_string()),
     };
     let exit = runtime.block_on(drive(args, settings, directories));
     // A thread may still be blocked on a read; do not wait for it.
@@ -157,7 +182,7 @@ fn check_config(judged: Result<Judged<Settings>, Problems>) -> Exit {
 async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> Exit {
     let mut interrupts = match Interrupts::catch() {
         Ok(interrupts) => interrupts,
-        Err(error) => return refuse(&error.to_string(), Exit::TransferFailed),
+        Err(error) => return fail(&error.to_string()),
     };
     let flags = settings::repeated(&args);
     let form = if args.json { Form::Json } else { Form::Text };
@@ -176,8 +201,27 @@ async fn drive(args: Args, settings: Settings, directories: UserDirectories) -> 
     }
 }
 
-/// Reports why the program cannot start.
-fn refuse(said: &str, exit: Exit) -> Exit {
+/// Whether settings matter to a command; without one, they do. What is no command is refused for that.
+fn needs_settings(words: &[Vec<u8>]) -> bool {
+    match Invocation::parse(words) {
+        Ok(invocation) => invocation.command.needs_settings(),
+        Err(_) => words.is_empty(),
+    }
+}
+
+/// Reports what is wrong with the command line or the settings.
+fn refuse(said: &str, is_json: bool) -> Exit {
     complain(NAME, said);
-    exit
+    if is_json {
+        let line = json::error_line(None, None, &Error::Usage(said.to_owned()));
+        // It is on standard error already.
+        let _ = io::stdout().write_all(&line);
+    }
+    Exit::Usage
+}
+
+/// Reports why the program cannot start on this system.
+fn fail(said: &str) -> Exit {
+    complain(NAME, said);
+    Exit::TransferFailed
 }

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use netsocket_client::command_line::args::Args;
-
 fn main() -> ExitCode {
-    netsocket_client::run(Args::from_process()).into()
+    let words: Vec<_> = std::env::args_os().collect();
+    netsocket_client::run(&words).into()
 }

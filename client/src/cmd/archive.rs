@@ -173,7 +173,15 @@ impl Context {
 impl Context {
     /// Warns of a name that says another format than `--format`, which decides.
     fn warn_of_name(&mut self, archive: &Archive, output: Option<&Path>) {
-        let (Some(format), Some(output), None) = (archive.format, output, &archive.extract) else {
+        let (Some(output), None) = (output, &archive.extract) else {
+            return;
+        };
+        let Some(format) = archive.format else {
+            if says_no_archive(output) {
+                let (output, made) = (shown(output), name(Compression::Gzip));
+                self.console
+                    .warning_line(&format!("{output} is a {made} under this name"));
+            }
             return;
         };
         let named = match Format::of_name(output) {
@@ -185,6 +193,12 @@ impl Context {
         let warning = format!("{output} has the name of a {named}, and is a {format}");
         self.console.warning_line(&warning);
     }
+}
+
+/// Whether a name ends like that of a file which is no archive.
+fn says_no_archive(output: &Path) -> bool {
+    let is_special = output.exists() && !output.is_file();
+    !is_special && output.extension().is_some() && Format::of_name(output) == Format::Unknown
 }
 
 /// What there is at several places: `3 files and 1 directory`.
@@ -298,6 +312,22 @@ mod tests {
             let archive = archive(line);
             let output = archive.save.output.as_deref();
             assert_eq!(compression(&archive, output), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_says_something_else_is_warned_of() {
+        for (name, is_warned) in [
+            ("x.iso", true),
+            ("a.pdf", true),
+            ("x", false),
+            (".hidden", false),
+            ("x.tar", false),
+            ("x.zip", false),
+            ("-", false),
+            ("/dev/null", false),
+        ] {
+            assert_eq!(says_no_archive(Path::new(name)), is_warned, "{name}");
         }
     }
 

@@ -171,13 +171,23 @@ impl Context {
 
     /// Prints files, one after the other.
     pub(crate) async fn cat(&mut self, word: &str, typed: &[Vec<u8>]) -> Done {
-        let Meant { paths, mut exit } = self
+        let Meant { paths, exit } = self
             .meant(typed, Directories::Skipped, Stdout::Data)
             .await?;
+        self.print_files(word, &paths, exit).await
+    }
+
+    /// Prints the files at these paths; `exit` is that of others.
+    pub(super) async fn print_files(
+        &mut self,
+        word: &str,
+        paths: &[Vec<u8>],
+        mut exit: Exit,
+    ) -> Done {
         let save = SaveOptions::shown();
         // Until the end of this command.
         self.console.quiet = true;
-        for path in &paths {
+        for path in paths {
             let done = self
                 .get_one(word, path, Destination::Stdout, &save, None)
                 .await;

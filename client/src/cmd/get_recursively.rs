@@ -26,9 +26,11 @@ use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
 use crate::session::directories::Directories as Found;
 use crate::session::remote_path;
+use crate::transfer::copy_mark::CopyMark;
 use crate::transfer::destination::{Attributes, Destination, OutputOptions};
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::extract::extractor::make_directories;
+use crate::transfer::target::Target;
 
 /// Where the copy of a directory goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +84,7 @@ impl Context {
             .into());
         }
         let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
+        let is_named = output.is_some();
         let place = output.unwrap_or_else(|| ".".into());
         let count = paths.len().max(typed.len());
         if count > 1 && !self.local_path(&place).is_dir() {
@@ -113,9 +116,13 @@ impl Context {
         for (path, entry) in entries {
             let done = if is_directory(&entry) {
                 let place = self.local_path(&place);
-                let is_inside = place.is_dir() && !contents.contains(&path);
+                let half = match is_named && count == 1 {
+                    true => CopyMark::find(&place, &path),
+                    false => None,
+                };
+                let is_inside = half.is_none() && place.is_dir() && !contents.contains(&path);
                 let place = CopyPlace::of(&path, place, is_inside);
-                self.get_directory(word, &path, place, get).await
+                self.get_directory(word, &path, place, half, get).await
             } else {
                 let overwriting = &mut overwriting;
                 self.get_file_into(word, &entry, &place, get, overwriting)
@@ -151,6 +158,7 @@ impl Context {
         word: &str,
         path: &[u8],
         place: CopyPlace,
+        half: Option<CopyMark>,
         get: &Get,
     ) -> Done {
         let request = Request::Archive {
@@ -173,6 +181,12 @@ impl Context {
             strip: place.strip,
             ..OutputOptions::to(Destination::Extract(place.root.clone()))
         };
+        // Before anything is created.
+        Target::of(&options)?;
+        let mark = match half {
+            None if !place.root.exists() => Some(CopyMark::create(&place.root, path)?),
+            half => half,
+        };
         let performed = self
             .session
             .perform(&request, &options, &mut self.console)
@@ -181,7 +195,11 @@ impl Context {
             Ok(Answer::Archive(Some(saved))) => Ok(saved),
             Ok(_) => Ok(self.of_no_file()),
             // All others were written.
-            Err(error @ Error::Exists { .. }) => Err(error),
+            Err(error @ Error::Exists { .. }) => {
+                // The same would be in the way of the same command.
+                self.session.targets.clear();
+                Err(error)
+            }
             Err(error) => return Err(error.into()),
         };
         let copied = self.copy_directories(path, &place).await;
@@ -191,6 +209,7 @@ impl Context {
             |warning: &Warning| saved.warnings.iter().all(|told| told.path != warning.path);
         let more: Vec<Warning> = more.into_iter().filter(is_new).collect();
         saved.warnings.extend(more);
+        mark.map_or(Ok(()), CopyMark::done)?;
         saved.path = place.copy();
         self.console
             .unpacked(word, Some(&Name::from(path)), &saved)?;

@@ -73,6 +73,15 @@ impl Context {
         }
         pager.close_input();
         pager.ended().await;
+        if pager.was_not_run() {
+            self.console
+                .warning_line("there is no such pager ($PAGER): printing instead");
+            return self.print_files(word, &files, exit).await;
+        }
+        // What has no input any more was left before the download began.
+        let input = pager.input();
+        let is_left = |error: &Error| matches!(error, Error::Target { path, .. } if *path == input);
+        failures.retain(|(failure, _)| !is_left(&failure.error));
         for (failure, path) in failures {
             exit = exit.worse(self.pass_over(failure, path)?);
         }
@@ -86,8 +95,13 @@ struct Pager {
     /// Open until the last file has been sent, as the pager would take its end for the end of the text.
     input: Option<std::process::ChildStdin>,
     /// `None` once it has ended.
-    waiting: Option<JoinHandle<()>>,
+    waiting: Option<JoinHandle<Option<i32>>>,
+    /// Its exit code, once it has ended.
+    code: Option<i32>,
 }
+
+/// What a shell exits with if it cannot run a command, or does not find it.
+const NOT_RUN: [i32; 2] = [126, 127];
 
 impl Pager {
     fn start(command: &OsStr) -> Result<Self, Error> {
@@ -103,14 +117,12 @@ impl Pager {
             .map_err(|error| failed(&error))?;
         let id = Pid::from_child(&child);
         let input = child.stdin.take();
-        let waiting = spawn_blocking(move || {
-            // How it ended is nobody's business.
-            let _ = child.wait();
-        });
+        let waiting = spawn_blocking(move || child.wait().ok()?.code());
         Ok(Self {
             id,
             input,
             waiting: Some(waiting),
+            code: None,
         })
     }
 
@@ -126,9 +138,14 @@ impl Pager {
     /// Waits for its end.
     async fn ended(&mut self) {
         if let Some(waiting) = &mut self.waiting {
-            let _ = waiting.await;
+            self.code = waiting.await.ok().flatten();
             self.waiting = None;
         }
+    }
+
+    /// Whether the shell found no such program. How a pager ends otherwise is nobody's business.
+    fn was_not_run(&self) -> bool {
+        self.code.is_some_and(|code| NOT_RUN.contains(&code))
     }
 }
 

@@ -5,11 +5,13 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 use std::process::Command;
 
+use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
 
 use super::context::{Context, Done};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::console::Form;
 
 impl Context {
     /// Runs `ls` in the local directory with these arguments.
@@ -60,10 +62,16 @@ impl Context {
         shell
     }
 
-    pub(crate) fn make_local_directory(&mut self, typed: &Path) -> Done {
+    pub(crate) fn make_local_directory(&mut self, word: &str, typed: &Path) -> Done {
         let path = self.local_path(typed);
         std::fs::create_dir(&path).map_err(|error| Error::target(&path, &error))?;
-        Ok(Exit::Done)
+        match self.console.form {
+            Form::Json => {
+                let path = std::path::absolute(&path).unwrap_or(path);
+                self.print_path(word, Name::from(path.as_os_str().as_bytes()))
+            }
+            Form::Text => Ok(Exit::Done),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Context {
                 self.change_local_directory(word, directory.as_deref())
             }
             Command::ListLocal(arguments) => self.list_local(&arguments).await,
-            Command::MakeLocalDirectory(path) => self.make_local_directory(&path),
+            Command::MakeLocalDirectory(path) => self.make_local_directory(word, &path),
             Command::PrintLocalDirectory => self.print_local_directory(word),
             Command::Completions(shell) => self.print(&manual::completions(shell)),
             Command::Man => self.print(&manual::page()),

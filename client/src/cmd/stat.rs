@@ -1,13 +1,12 @@
 //! `stat`: shows details of files and directories.
 
-use netsocket_protocol::name::Name;
-
 use super::context::{Context, Done};
 use super::operands::{Directories, Meant};
 use crate::output::console::{Message, Stdout};
 use crate::output::entries::Entry;
 use crate::output::json;
 use crate::output::messages;
+use crate::session::remote_path;
 
 impl Context {
     pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
@@ -21,12 +20,12 @@ impl Context {
                     continue;
                 }
             };
-            let mut text = messages::details(&file, self.console.names());
+            let name = remote_path::relative(&self.at.remote, &path);
+            let mut text = messages::details(&file, &name, self.console.names());
             if told {
                 text.insert(0, b'\n');
             }
             told = true;
-            let name = Name(path);
             let json = json::entry_line(word, &Entry { name, file });
             self.console.print_message(&Message { text, json })?;
         }

@@ -23,7 +23,6 @@ use netsocket_settings::nearest;
 use crate::command_line::habits;
 use crate::command_line::help;
 use crate::command_line::security_args::SecurityArgs;
-use crate::outcome::exit::Exit;
 
 /// Lists, finds and downloads files from a NetSocket file service.
 #[derive(Debug, Parser)]
@@ -66,17 +65,14 @@ pub struct Args {
 }
 
 impl Args {
-    /// Parses the command line of this process. Exits for `--help`, `--version` and invalid flags (exit
-    /// code 2).
-    #[must_use]
-    pub fn from_process() -> Self {
-        let words: Vec<OsString> = std::env::args_os().collect();
-        match Self::definition().try_get_matches_from(&words) {
+    /// Parses a command line, the name of the program included. Exits for `--help` and `--version`.
+    ///
+    /// # Errors
+    /// What is wrong with the flags.
+    pub fn of_words(words: &[OsString]) -> Result<Self, String> {
+        match Self::definition().try_get_matches_from(words) {
             Err(shown) if !shown.use_stderr() => shown.exit(),
-            matches => Self::parsed(&words, matches).unwrap_or_else(|problem| {
-                netsocket_settings::complain("netsocket", &problem);
-                std::process::exit(Exit::Usage.code().into())
-            }),
+            matches => Self::parsed(words, matches),
         }
     }
 
@@ -89,8 +85,18 @@ impl Args {
         let before = words.len().saturating_sub(args.words.len());
         match words.iter().take(before).find_map(long_with_one_dash) {
             Some((typed, long)) => Err(format!("there is no flag {typed}; did you mean {long}?")),
-            None => Ok(args),
+            None => match separate_value(words.get(..=before).unwrap_or_default()) {
+                Some((flag, value)) => Err(format!(
+                    "{flag} takes its value with = only; did you mean {flag}={value}?"
+                )),
+                None => Ok(args),
+            },
         }
+    }
+
+    /// Whether that is a long flag of the program, with its dashes.
+    pub(crate) fn has_flag(word: &str) -> bool {
+        Self::long_flags().iter().any(|flag| flag == word)
     }
 
     /// The long flags, with their dashes.
@@ -127,6 +133,29 @@ fn long_with_one_dash(word: &OsString) -> Option<(String, String)> {
     Args::long_flags()
         .contains(&long)
         .then(|| (typed.to_owned(), long))
+}
+
+/// `--tls on`: a flag whose value may be left out, and the word behind it, the last of these, that is one of its values.
+fn separate_value(words: &[OsString]) -> Option<(String, String)> {
+    let [.., flag, value] = words else {
+        return None;
+    };
+    let (flag, value) = (flag.to_str()?, value.to_str()?);
+    let definition = Args::definition();
+    let mut arguments = definition.get_arguments();
+    let takes = arguments.find(|argument| {
+        let is_meant = argument
+            .get_long()
+            .is_some_and(|long| flag.strip_prefix("--") == Some(long));
+        is_meant && argument.is_require_equals_set()
+    })?;
+    let mut values = takes
+        .get_value_names()?
+        .iter()
+        .flat_map(|names| names.split('|'));
+    values
+        .any(|name| name == value)
+        .then(|| (flag.to_owned(), value.to_owned()))
 }
 
 /// Why the flags are refused: what to use instead, where that is known, or else what clap says.
@@ -260,6 +289,10 @@ mod tests {
             (
                 ["netsocket", "-quiet", "find", "-size"],
                 "there is no flag -quiet; did you mean --quiet?",
+            ),
+            (
+                ["netsocket", "--tls", "on", "ls"],
+                "--tls takes its value with = only; did you mean --tls=on?",
             ),
             (
                 ["netsocket", "-b", "batch.txt", ""],

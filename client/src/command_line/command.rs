@@ -247,6 +247,21 @@ impl Command {
         !matches!(self, Self::ListLocal(_) | Self::Completions(_) | Self::Man)
     }
 
+    /// Whether the command has anything to do with the service or the settings for it.
+    #[must_use]
+    pub(crate) fn needs_settings(&self) -> bool {
+        !matches!(
+            self,
+            Self::Quit
+                | Self::Help(_)
+                | Self::Man
+                | Self::Completions(_)
+                | Self::ListLocal(_)
+                | Self::MakeLocalDirectory(_)
+                | Self::PrintLocalDirectory
+        )
+    }
+
     /// Applies `map` to every local path.
     pub(crate) fn map_local(&mut self, map: impl Fn(&Path) -> PathBuf) {
         let paths = match self {

@@ -264,7 +264,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         name: "lmkdir",
         arguments: "DIR",
         about: "make a local directory",
-        options: &[&HELP],
+        options: &[&GENERAL, &HELP],
         operand: Operand::LocalDirectory,
         ..LOCAL
     },

@@ -21,7 +21,9 @@ pub(crate) fn completions(shell: &str) -> Vec<u8> {
         "fish" => Shell::Fish,
         _ => Shell::Bash,
     };
-    netsocket_settings::completion_script(shell, definition())
+    // The other words for them are not offered.
+    let with_values = |flag: Arg| flag.value_parser(PossibleValuesParser::new(["on", "off"]));
+    netsocket_settings::completion_script(shell, definition().mut_arg("tls", with_values))
 }
 
 /// The commands with an option of that name.
@@ -193,6 +195,18 @@ mod tests {
             }
         }
         assert!(page.contains("\\fB130\\fR"));
+    }
+
+    #[test]
+    fn the_values_of_a_switch_are_completed() {
+        for (shell, values) in [
+            ("zsh", "(on off)"),
+            ("fish", "-a \"on\\t''\noff\\t''\""),
+            ("bash", "\"on off\""),
+        ] {
+            let script = String::from_utf8(completions(shell)).unwrap();
+            assert!(script.contains(values), "{shell}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) mod find_sizes;
 pub(crate) mod find_times;
 pub(crate) mod habits;
 pub(crate) mod help;
+pub(crate) mod leading_options;
 pub(crate) mod manual;
 pub(crate) mod option_values;
 pub(crate) mod options;

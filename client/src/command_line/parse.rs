@@ -38,6 +38,14 @@ impl Invocation {
     }
 }
 
+/// Whether the words of a command, or of the program, that cannot be parsed ask for JSON. The original commands take the word for an operand.
+pub(crate) fn asks_for_json(words: &[Vec<u8>]) -> bool {
+    let command = words.first().and_then(|name| commands::find(name));
+    let mut options = words.iter().take_while(|word| *word != b"--");
+    command.is_none_or(|command| command.group != Group::Original)
+        && options.any(|word| word == b"--json")
+}
+
 /// What to type instead of a word that is no command; `rest` follows it.
 fn unknown(name: &[u8], rest: &[Vec<u8>]) -> String {
     let shown = Name::from(name).to_string();

@@ -8,6 +8,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 use netsocket_settings::nearest;
 
+use crate::command_line::args::Args;
 use crate::command_line::command::{Command, DiskUsage, Get, Invocation, List, TreeView};
 use crate::command_line::commands::{self, CommandSpec, SHELLS};
 use crate::command_line::habits;
@@ -72,6 +73,11 @@ fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> Strin
     let OptionProblem::Unknown { option, near } = problem else {
         return problem.to_string();
     };
+    if Args::has_flag(option) {
+        return format!(
+            "{typed} has no option {option}; put it before the command: netsocket {option} … {typed}"
+        );
+    }
     match (habits::for_option(command.name, option), near) {
         (Some(instead), _) => format!("{typed} has no option {option}: {instead}"),
         (None, Some(near)) => format!("{typed} has no option {option}; did you mean --{near}?"),

@@ -21,6 +21,7 @@
 
 use std::time::Duration;
 
+use clap::Parser as _;
 use netsocket_settings::{
     CLIENT, Flag, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
     load as load_layers, with_commas,
@@ -129,6 +130,15 @@ pub fn load(
     judge(args, directories, variable)?.finish()
 }
 
+/// The defaults, for what needs no others.
+///
+/// # Errors
+/// None, unless the defaults are wrong.
+pub(crate) fn defaults() -> Result<Settings, Problems> {
+    let none = Args::parse_from(["netsocket"]);
+    load(&none, &UserDirectories::default(), |_| None)
+}
+
 /// The flags of this run as they can be given to another one, but for `-o`; paths are absolute.
 pub(crate) fn repeated(args: &Args) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
@@ -235,8 +245,6 @@ pub(crate) fn judge(
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
 
     fn args(words: &[&str]) -> Args {

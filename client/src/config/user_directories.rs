@@ -62,7 +62,8 @@ impl UserDirectories {
     #[must_use]
     pub fn config_file(&self) -> Option<PathBuf> {
         let file = self.config.as_ref()?.join(CONFIG_FILE);
-        file.exists().then_some(file)
+        // A link to nothing is somebody's mistake, which reading it reveals.
+        file.symlink_metadata().is_ok().then_some(file)
     }
 
     /// The history of the prompt.

@@ -84,11 +84,19 @@ pub(crate) fn meant(text: &str, port: u16) -> Option<ServerAddress> {
     if !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("127.0.0.1:{address}").parse().ok();
     }
+    // Without the brackets, what looks like a port is one.
+    let bare = || {
+        let (host, port) = address.rsplit_once(':')?;
+        let is_port = port.len() > 1 && port.bytes().all(|byte| byte.is_ascii_digit());
+        let is_host = host.parse::<std::net::Ipv6Addr>().is_ok();
+        (is_port && is_host).then(|| format!("[{host}]:{port}").parse().ok())?
+    };
     let with_port = || match address.parse::<std::net::Ipv6Addr>() {
         Ok(host) => format!("[{host}]:{port}"),
         Err(_) => format!("{}:{port}", address.trim_end_matches(':')),
     };
-    let server: ServerAddress = address.parse().or_else(|_| with_port().parse()).ok()?;
+    let server: Option<ServerAddress> = address.parse().ok();
+    let server = server.or_else(bare).or_else(|| with_port().parse().ok())?;
     (text.parse().as_ref() != Ok(&server) && !text.contains(',')).then_some(server)
 }
 
@@ -212,6 +220,11 @@ mod tests {
             ("http://127.0.0.1:8081/", None),
             ("sftp://ada@files.example/music", Some("files.example:8081")),
             ("::1", Some("[::1]:8081")),
+            ("::1:8082", Some("[::1]:8082")),
+            ("::1:18082", Some("[::1]:18082")),
+            ("2001:db8::8", Some("[2001:db8::8]:8081")),
+            ("2001:db8::8081", Some("[2001:db8::8081]:8081")),
+            ("1:2:3:4:5:6:7:80", Some("[1:2:3:4:5:6:7:80]:8081")),
             ("https://[::1]", Some("[::1]:8081")),
             ("files.example:1", None),
             ("files.example:99999", None),

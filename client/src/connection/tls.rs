@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use netsocket_protocol::security::Token;
+use netsocket_settings::complain;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -136,7 +137,12 @@ impl Security {
             .peer_addr()
             .is_ok_and(|peer| !peer.ip().to_canonical().is_loopback());
         if self.token.is_some() && is_elsewhere {
-            WARNED.call_once(|| tracing::warn!("sending the token unencrypted: see tls"));
+            WARNED.call_once(|| {
+                complain(
+                    "netsocket",
+                    "warning: sending the token unencrypted: --tls protects it",
+                );
+            });
         }
     }
 }

@@ -147,7 +147,10 @@ pub enum Error {
         /// What prevents it.
         reason: String,
     },
-    /// There is another file already, and nobody who could be asked.
+    /// Another program downloads to the same file.
+    #[error("cannot write {}: another download is writing to it", shown(.0))]
+    Taken(PathBuf),
+    /// There is a file already, and nobody can be asked.
     #[error("cannot write {}: it is there already: --force overwrites it", shown(.0))]
     AlreadyThere(PathBuf),
     /// There is a file already, and who was asked wants to keep it.
@@ -182,6 +185,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Kept(_) | Self::Interrupted => Side::User,
             Self::Target { .. }
+            | Self::Taken(_)
             | Self::AlreadyThere(_)
             | Self::Exists { .. }
             | Self::Shell(_)
@@ -225,7 +229,7 @@ impl Error {
             Self::Damaged(_) => "damaged",
             Self::GaveUp { .. } => "gave_up",
             Self::Unpack(_) => "unpack",
-            Self::Exists { .. } | Self::Kept(_) => "exists",
+            Self::Exists { .. } | Self::AlreadyThere(_) | Self::Kept(_) => "exists",
             Self::Server(reply) => match reply.kind {
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::BadRequest => "bad_request",
@@ -240,7 +244,7 @@ impl Error {
                 ..
             } => "internal",
             Self::SourceChanged | Self::Incomplete { .. } => "changed",
-            Self::Target { .. } | Self::AlreadyThere(_) => "target",
+            Self::Target { .. } | Self::Taken(_) => "target",
             Self::Shell(_) => "shell",
             Self::Input(_) => "input",
             Self::Output(_) | Self::ReaderGone { .. } => "output",
@@ -275,6 +279,7 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::Target { .. }
+            | Self::Taken(_)
             | Self::AlreadyThere(_)
             | Self::Kept(_)
             | Self::Exists { .. }
@@ -292,6 +297,7 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::Target { .. }
+            | Self::Taken(_)
             | Self::AlreadyThere(_)
             | Self::Kept(_)
             | Self::Exists { .. }
@@ -359,6 +365,9 @@ impl Error {
 
     /// An error of writing to the file `path`.
     pub fn target(path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        if error.get_ref().is_some_and(|inner| inner.is::<InUse>()) {
+            return Self::Taken(path.into());
+        }
         Self::Target {
             path: path.into(),
             reason: reason(error),
@@ -378,6 +387,11 @@ impl Error {
         }
     }
 }
+
+/// Why a partial file cannot be opened: another program holds it.
+#[derive(Debug, thiserror::Error)]
+#[error("another download is writing to it")]
+pub(crate) struct InUse;
 
 impl From<UsageError> for Error {
     fn from(error: UsageError) -> Self {
@@ -486,6 +500,11 @@ mod tests {
             ),
             (Error::TlsServer(address), Exit::CannotConnect, "tls"),
             (Error::Kept(PathBuf::new()), Exit::Done, "exists"),
+            (
+                Error::AlreadyThere(PathBuf::new()),
+                Exit::TransferFailed,
+                "exists",
+            ),
             (
                 Error::Stalled(Duration::from_secs(30)),
                 Exit::TransferFailed,

@@ -222,9 +222,9 @@ pub(crate) fn unpacked_sentence(saved: &Saved) -> String {
     )
 }
 
-/// The details of a file or directory, one line each.
+/// The details of a file or directory, one line each; `path` is how it is called from where the user is.
 #[must_use]
-pub(crate) fn details(entry: &FileEntry, names: Names) -> Vec<u8> {
+pub(crate) fn details(entry: &FileEntry, path: &Name, names: Names) -> Vec<u8> {
     let kind = if is_directory(entry) {
         "directory"
     } else {
@@ -232,9 +232,9 @@ pub(crate) fn details(entry: &FileEntry, names: Names) -> Vec<u8> {
     };
     let born = birth_time(entry);
     let modified = time(&entry.modified);
-    let path = match entry.path.as_bytes() {
+    let path = match path.as_bytes() {
         b"" => b"/".to_vec(),
-        _ => bytes_of(&entry.path, names),
+        _ => bytes_of(path, names),
     };
     let mut lines = [b"    Path: ", &path[..], b"\n"].concat();
     let mut line = |text: String| {
@@ -355,7 +355,7 @@ mod tests {
             modified: "\x1b[2J".to_owned(),
             mode: 0o100_644,
         };
-        let text = String::from_utf8(details(&entry, Names::Escaped)).unwrap();
+        let text = String::from_utf8(details(&entry, &entry.path, Names::Escaped)).unwrap();
         assert_eq!(
             text,
             "    Path: a\\nb\n    Type: file\n    Size: 76000 (74.2 KiB)\n  Rights: -rw-r--r-- (0644)\n    \
@@ -363,7 +363,7 @@ mod tests {
         );
         entry.mode = 0o040_755;
         entry.path = "".into();
-        let text = String::from_utf8(details(&entry, Names::Exact)).unwrap();
+        let text = String::from_utf8(details(&entry, &entry.path, Names::Exact)).unwrap();
         assert!(
             text.starts_with("    Path: /\n    Type: directory\n  Rights: drwxr-xr-x (0755)\n")
         );

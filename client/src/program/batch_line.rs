@@ -1,9 +1,11 @@
 //! The lines of a batch.
 //!
-//! Blank lines and lines that begin with `#` are skipped. A line that begins with `-` may fail; any other failure ends
-//! the batch with its exit code.
+//! Blank lines and lines that begin with `#` are skipped. A line that begins with `-` may fail, unless that is the dash of an option;
+//! any other failure ends the batch with its exit code.
 
 use std::io::{self, BufRead};
+
+use crate::command_line::leading_options::begins_with_one;
 
 /// The maximum length of a line, so that input without newlines cannot exhaust memory.
 const MAX_LINE: u64 = 64 * 1024;
@@ -27,6 +29,10 @@ impl Line {
         let line = line.trim_ascii();
         match line {
             [] | [b'#', ..] => None,
+            line if begins_with_one(line) => Some(Self {
+                text: line.to_vec(),
+                may_fail: false,
+            }),
             [b'-', rest @ ..] => Some(Self {
                 text: rest.to_vec(),
                 may_fail: true,

@@ -19,5 +19,6 @@ mod batch;
 mod batch_line;
 mod interactive;
 mod one_shot;
+mod output_flag;
 pub mod run_command;
 pub mod signals;

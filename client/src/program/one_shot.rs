@@ -6,11 +6,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::command_line::command::{Command, Invocation};
-use crate::command_line::manual;
 use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
-use crate::output::console::Stdout;
+use crate::program::output_flag::no_output;
 use crate::program::run_command::{Program, SHELL_MARK};
 use crate::program::signals::Interrupts;
 
@@ -32,7 +31,7 @@ impl Program {
         );
         match parsed {
             Ok(invocation) => self.run_interruptible(&words, invocation, interrupts).await,
-            Err(error) => self.failed(&error, Stdout::Free),
+            Err(error) => self.not_parsed(&words, &error),
         }
         .exit
     }
@@ -50,11 +49,7 @@ fn refusal(command: &Command, has_output: bool) -> Option<String> {
         Command::ChangeLocalDirectory(_) => {
             Some(format!("lcd {ONLY}: use the shell's cd, or -o DIR"))
         }
-        command if has_output && !command.takes_output() => {
-            let names = manual::commands_with_option("output").join(", ");
-            Some(format!("-o (--output) works only with {names}"))
-        }
-        _ => None,
+        command => no_output(command, has_output),
     }
 }
 

@@ -6,6 +6,8 @@ use netsocket_protocol::message::Request;
 
 use crate::cmd::context::{Context, Failure};
 use crate::command_line::command::{Command, Invocation};
+use crate::command_line::leading_options;
+use crate::command_line::parse::asks_for_json;
 use crate::command_line::shell_line::Place;
 use crate::command_line::shell_operators;
 use crate::command_line::shell_words;
@@ -13,6 +15,7 @@ use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::console::{Form, Stdout};
 use crate::output::listener::Listener as _;
+use crate::program::output_flag::no_output;
 use crate::program::signals::{Interrupt, Interrupts};
 use crate::text::{shown, size};
 
@@ -112,8 +115,19 @@ impl Program {
         self.begins(words);
         match Invocation::parse(words) {
             Ok(invocation) => self.run_invocation(words, invocation, stop).await,
-            Err(error) => self.failed(&error, Stdout::Free),
+            Err(error) => self.not_parsed(words, &error),
         }
+    }
+
+    /// Reports what is no command, as JSON if its words ask for that.
+    pub(super) fn not_parsed(&mut self, words: &[Vec<u8>], error: &Error) -> Outcome {
+        let before = self.context.console.form;
+        if asks_for_json(words) {
+            self.context.console.form = Form::Json;
+        }
+        let outcome = self.failed(error, Stdout::Free);
+        self.context.console.form = before;
+        outcome
     }
 
     /// A command is going to be parsed: its errors have its name.
@@ -173,6 +187,12 @@ impl Program {
             let (bytes, target) = (size(kept.bytes), shown(&kept.target));
             self.context.console.notice(&format!(
                 "kept {bytes} of {target}; repeat the command to resume"
+            ));
+        }
+        for copy in self.context.session.half_copies() {
+            let copy = shown(&copy);
+            self.context.console.notice(&format!(
+                "kept the complete files in {copy}; repeat the command to go on"
             ));
         }
     }
@@ -239,15 +259,49 @@ impl Program {
             Ok(words) => words,
             Err(error) => return self.failed(&Error::Usage(error.to_string()), Stdout::Free),
         };
-        self.begins(&words);
-        match Invocation::parse(&words) {
+        let (leading, words) = match leading_options::take(&words) {
+            Ok(taken) => taken,
+            Err(said) => return self.not_parsed(&words, &Error::Usage(said)),
+        };
+        self.begins(words);
+        let console = &mut self.context.console;
+        let (form, quiet) = (console.form, console.quiet);
+        let output = self.context.output.clone();
+        if leading.json {
+            console.form = Form::Json;
+        }
+        console.quiet |= leading.quiet;
+        let has_output = leading.output.is_some();
+        if let Some(path) = leading.output {
+            self.context.output = Some(self.context.directories.expand_tilde(&path));
+        }
+        let outcome = self.run_words(words, has_output, interrupts).await;
+        (self.context.console.form, self.context.console.quiet) = (form, quiet);
+        self.context.output = output;
+        outcome
+    }
+
+    /// Runs the words of a line; `has_output` if `-o` stands before the command.
+    async fn run_words(
+        &mut self,
+        words: &[Vec<u8>],
+        has_output: bool,
+        interrupts: &mut Interrupts,
+    ) -> Outcome {
+        let parsed = Invocation::parse(words).and_then(|invocation| {
+            match no_output(&invocation.command, has_output) {
+                Some(refusal) => Err(Error::Usage(refusal)),
+                None => Ok(invocation),
+            }
+        });
+        match parsed {
             Ok(mut invocation) => {
                 invocation
                     .command
                     .map_local(|path| self.context.directories.expand_tilde(path));
-                self.run_interruptible(&words, invocation, interrupts).await
+                self.run_interruptible(words, invocation, interrupts).await
             }
-            Err(error) => self.failed(&error, Stdout::Free),
+            Err(error) => self.not_parsed(words, &error),
         }
     }
 

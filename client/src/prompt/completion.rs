@@ -115,6 +115,8 @@ fn wanted(partial: &PartialLine, word: &str) -> Wanted {
     }
     match command.operand {
         Operand::Nothing => Wanted::Nothing,
+        // They take one.
+        Operand::Command | Operand::Word(_) if has_operand => Wanted::Nothing,
         Operand::RemoteFile => Wanted::Remote { files: true },
         Operand::RemoteDirectory => Wanted::Remote { files: false },
         Operand::LocalDirectory => Wanted::Local { files: false },
@@ -274,7 +276,15 @@ mod tests {
         assert_eq!(written("help stat"), ["help stat ", "help status "]);
         assert_eq!(written("dirlist -"), ["dirlist -a ", "dirlist -t "]);
         assert_eq!(written("completions b"), ["completions bash "]);
-        for nothing in ["status ", "wibble ", "find --larger ", "w24fn ", "get a\\"] {
+        for nothing in [
+            "help get ",
+            "completions bash ",
+            "status ",
+            "wibble ",
+            "find --larger ",
+            "w24fn ",
+            "get a\\",
+        ] {
             assert!(written(nothing).is_empty(), "{nothing}");
         }
     }

@@ -11,6 +11,8 @@ pub mod parallel;
 pub(crate) mod remote_path;
 pub mod working_directories;
 
+use std::path::PathBuf;
+
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{
     ErrorKind, FileEntry, Hello, Lacking, Message as _, Reply, Request,
@@ -24,6 +26,7 @@ use crate::connection::framed::Connection;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
+use crate::transfer::copy_mark::is_half_copy;
 use crate::transfer::destination::OutputOptions;
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::partial_file::{Kept, kept};
@@ -104,6 +107,17 @@ impl Session {
         files.filter(|kept| kept.bytes > 0).collect()
     }
 
+    /// The half copies that the latest transfers left, with which the same commands go on.
+    #[must_use]
+    pub(crate) fn half_copies(&self) -> Vec<PathBuf> {
+        let directories = self.targets.iter().filter_map(|target| match target {
+            Target::Directory(path) => Some(path),
+            _ => None,
+        });
+        let half = directories.filter(|path| is_half_copy(path));
+        half.cloned().collect()
+    }
+
     /// Sends a request and receives its answer. Dropping the future closes the connection and keeps what was received of
     /// a file.
     ///
@@ -166,7 +180,13 @@ impl Session {
             attributes: options.attributes,
             name: "",
         };
-        transfer(&mut self.dialer, &job, &SharedListener::new(listener)).await
+        let listener = SharedListener::new(listener);
+        let result = transfer(&mut self.dialer, &job, &listener).await;
+        if matches!(result, Err(Error::Taken(_))) {
+            // What is kept there is another program's.
+            self.targets.clear();
+        }
+        result
     }
 
     /// Requests a list and waits for its first frame.

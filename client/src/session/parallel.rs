@@ -68,7 +68,8 @@ impl Session {
             .map(|number| Dialer::new(service.clone(), first + number))
             .collect();
         let dialers = std::iter::once(&mut self.dialer).chain(&mut others);
-        join_all(dialers.map(|dialer| queue.work(dialer, &listener))).await;
+        let kept = RefCell::new(&mut self.targets);
+        join_all(dialers.map(|dialer| queue.work(dialer, &listener, &kept))).await;
         queue.results()
     }
 }
@@ -116,7 +117,13 @@ impl Queue {
         }
     }
 
-    async fn work<L: Listener>(&self, dialer: &mut Dialer, listener: &SharedListener<'_, L>) {
+    /// Downloads one file after the other; `kept` are the targets at which something may be left.
+    async fn work<L: Listener>(
+        &self,
+        dialer: &mut Dialer,
+        listener: &SharedListener<'_, L>,
+        kept: &RefCell<&mut Vec<Target>>,
+    ) {
         loop {
             let number = self.next.get();
             self.next.set(number + 1);
@@ -146,6 +153,10 @@ impl Queue {
                 name: &name,
             };
             let result = transfer(dialer, &job, listener).await;
+            if matches!(result, Err(Error::Taken(_))) {
+                // What is left there is another program's.
+                kept.borrow_mut().retain(|other| other != target);
+            }
             if let Err(error) = &result
                 && let Some(unreachable) = error.as_unreachable()
             {

@@ -14,6 +14,7 @@
 
 pub(crate) mod blocking;
 pub(crate) mod comparison;
+pub(crate) mod copy_mark;
 pub(crate) mod descriptor;
 pub mod destination;
 pub(crate) mod extract;

@@ -16,6 +16,7 @@ use netsocket_protocol::message::Request;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
+use crate::outcome::error::InUse;
 use crate::transfer::destination::Attributes;
 use crate::transfer::journal::{BlockRecord, Head, Journal, MAX_BYTES};
 use crate::transfer::output_path::directory_of;
@@ -386,10 +387,7 @@ fn in_the_way(path: &Path, error: io::Error) -> io::Error {
 }
 
 fn taken() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::ResourceBusy,
-        "another download is writing to it",
-    )
+    io::Error::new(io::ErrorKind::ResourceBusy, InUse)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

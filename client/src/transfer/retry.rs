@@ -52,8 +52,10 @@ pub(crate) struct Retry {
     silences: u32,
     /// Whether a server was reached.
     met: bool,
-    /// Whether an answer has begun.
+    /// Whether an answer has begun in this run.
     begun: bool,
+    /// Whether an earlier run has left the beginning.
+    goes_on: bool,
     restarts: u32,
     rewinds: u32,
 }
@@ -69,6 +71,7 @@ impl Retry {
             silences: 0,
             met: false,
             begun: false,
+            goes_on: false,
             restarts: 0,
             rewinds: 0,
         }
@@ -80,9 +83,9 @@ impl Retry {
         self.begun = true;
     }
 
-    /// The transfer was started by an earlier run.
+    /// The transfer was started by an earlier run. That says nothing of the servers of today.
     pub(crate) fn goes_on(&mut self) {
-        self.begun = true;
+        self.goes_on = true;
     }
 
     /// A block was received.
@@ -102,7 +105,7 @@ impl Retry {
     /// An attempt has failed; `random` is a number from 0 to 1.
     pub(crate) fn failed(&mut self, error: &Error, now: Instant, random: f64) -> Decision {
         self.met |= !error.is_unreachable();
-        if self.begun {
+        if self.begun || self.goes_on {
             match error {
                 Error::Server(reply) if reply.kind == ErrorKind::Changed => {
                     return self.restart();
@@ -292,8 +295,27 @@ mod tests {
         let now = Instant::now();
         for error in [lost(), closed()] {
             let mut retry = Retry::new(now, DEADLINE);
-            let attempts = (1..).take_while(|_| retry.failed(&error, now, 0.0) != Decision::Fail);
-            assert_eq!(attempts.count() + 1, MAX_INITIAL_ATTEMPTS as usize);
+            let mut of_earlier_run = retry.clone();
+            of_earlier_run.goes_on();
+            for retry in [&mut retry, &mut of_earlier_run] {
+                let attempts =
+                    (1..).take_while(|_| retry.failed(&error, now, 0.0) != Decision::Fail);
+                assert_eq!(attempts.count() + 1, MAX_INITIAL_ATTEMPTS as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_run_began_may_have_changed_and_is_refused_like_the_rest() {
+        let now = Instant::now();
+        let mut retry = Retry::new(now, DEADLINE);
+        retry.goes_on();
+        let changed = server(ErrorKind::Changed);
+        assert_eq!(retry.failed(&changed, now, 0.0), Decision::Restart);
+        for error in [unreachable(), server(ErrorKind::Busy)] {
+            let mut retry = Retry::new(now, DEADLINE);
+            retry.goes_on();
+            assert_eq!(retry.failed(&error, now, 0.0), Decision::Fail, "{error}");
         }
     }
 

@@ -334,7 +334,7 @@ async fn settings_come_from_flags_environment_and_file() {
     for line in lines {
         assert!(line.starts_with("netsocket: "), "{line}");
     }
-    let ended = run(home.netsocket(&["--config", "/nonexistent", "help"])).await;
+    let ended = run(home.netsocket(&["--config", "/nonexistent", "status"])).await;
     assert_eq!(ended.code, Some(2));
     assert!(
         ended

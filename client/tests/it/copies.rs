@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Directories without a file.
 const TREE: [&str; 6] = ["", "a", "a/b", "a/b/c", "a/d", "e"];
 
-fn entry(path: &str) -> FileEntry {
+pub(crate) fn entry(path: &str) -> FileEntry {
     FileEntry {
         path: path.into(),
         size: 0,

@@ -115,9 +115,12 @@ async fn what_was_kept_stays_when_it_cannot_be_compared() {
     let directory = tempfile::tempdir().unwrap();
     let line = to_x(directory.path(), "get file");
     interrupted(&line).await;
+    // As a balancer without a healthy server does.
     let gone = Fake::start(|_, _| async {}).await;
-    let mut client = Client::new(gone.address);
+    let patience = std::time::Duration::from_secs(60);
+    let mut client = Client::surviving(&gone.address.to_string(), patience, patience);
     assert_eq!(client.run(&line).await, Exit::CannotConnect);
+    assert_eq!(gone.accepted(), 3, "no more often than for a new download");
     let said = client.err.text();
     assert!(said.contains("kept 27 B of "), "{said}");
     let server = Fake::good().await;
@@ -127,4 +130,25 @@ async fn what_was_kept_stays_when_it_cannot_be_compared() {
         std::fs::read(directory.path().join("x")).unwrap(),
         archive_bytes()
     );
+}
+
+#[tokio::test]
+async fn what_another_program_is_writing_is_not_said_to_be_kept() {
+    for command in ["get file", "get file else"] {
+        let directory = tempfile::tempdir().unwrap();
+        let part = directory.path().join(".file.netsocket-part");
+        std::fs::write(&part, "half of it").unwrap();
+        let others = std::fs::File::open(&part).unwrap();
+        rustix::fs::flock(&others, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let server = Fake::good().await;
+        let mut client = Client::new(server.address);
+        let line = format!("{command} -o {}/", directory.path().display());
+        assert_eq!(client.run(&line).await, Exit::TransferFailed);
+        let said = client.err.text();
+        assert!(
+            said.ends_with("file: another download is writing to it\n"),
+            "{said}"
+        );
+        assert_eq!(std::fs::read(&part).unwrap(), b"half of it");
+    }
 }

@@ -22,6 +22,11 @@ const BLOCK: usize = 700;
 
 /// What GNU tar makes of `d/a`, `d/b` and `c`, in blocks of zstd.
 fn blocks() -> Vec<Bytes> {
+    blocks_of(&["d/a", "d/b", "c"])
+}
+
+/// What GNU tar makes of some of these files.
+pub(crate) fn blocks_of(names: &[&str]) -> Vec<Bytes> {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("d")).unwrap();
     fs::write(dir.path().join("d/a"), vec![b'a'; 3000]).unwrap();
@@ -30,7 +35,7 @@ fn blocks() -> Vec<Bytes> {
     let output = Command::new("tar")
         .args(["--format=gnu", "--mtime=@1700000000", "-cf", "-", "-C"])
         .arg(dir.path())
-        .args(["d/a", "d/b", "c"])
+        .args(names)
         .output()
         .unwrap();
     let blocks = output.stdout.chunks(BLOCK);
@@ -39,7 +44,7 @@ fn blocks() -> Vec<Bytes> {
         .collect()
 }
 
-async fn send(peer: &mut Peer, blocks: &[Bytes], request: &Request, end: usize) {
+pub(crate) async fn send(peer: &mut Peer, blocks: &[Bytes], request: &Request, end: usize) {
     let Request::Archive {
         resume,
         compression,

@@ -160,6 +160,7 @@ async fn what_may_have_been_meant_can_be_pasted() {
 async fn an_error_as_json_says_which_operand_it_is_of() {
     let server = Fake::good().await;
     let mut client = Client::new(server.address);
+    client.program.context.at.local = Some(client.home().to_owned());
     client.run("cd music").await;
     for line in [
         "ls none song.mp3",
@@ -296,6 +297,37 @@ async fn a_pager_that_is_left_early_ends_the_download() {
     assert!(screen.ready().await.contains("a b\r\n"));
     screen.type_keys("\x04");
     assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_pager_that_ends_at_once_is_no_failure() {
+    let server = Fake::good().await;
+    let mut screen = with_pager(&server, "false");
+    screen.ready().await;
+    for _ in 0..10 {
+        screen.type_keys("less music/song.mp3\r");
+        let answer = screen.ready().await;
+        assert!(!answer.contains("cannot"), "{answer:?}");
+    }
+    screen.type_keys("\x04");
+    assert_eq!(end(screen.child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn where_the_pager_is_none_the_files_are_printed() {
+    let server = Fake::good().await;
+    for pager in ["no-such-pager", "/etc/passwd"] {
+        let mut screen = with_pager(&server, pager);
+        screen.ready().await;
+        screen.type_keys("less 'with space.txt'\r");
+        let answer = screen.ready().await;
+        let text = contents_of("with space.txt");
+        let text = String::from_utf8_lossy(&text).replace('\n', "\r\n");
+        assert!(answer.contains(&text), "{answer:?}");
+        assert!(answer.contains("no such pager ($PAGER): printing instead"));
+        screen.type_keys("\x04");
+        assert_eq!(end(screen.child).await.code, Some(0));
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use netsocket_protocol::name::Name;
-use netsocket_settings::reason;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
 use rustix::io::Errno;
 
@@ -118,11 +117,10 @@ impl ExtractRoot {
     }
 
     fn failed(&self, path: &[u8], error: &io::Error) -> Error {
-        let name = Name::from(path);
-        Error::Target {
-            path: self.given.clone(),
-            reason: format!("{name}: {}", reason(error)),
-        }
+        let path = self.given.join(OsStr::from_bytes(path));
+        // Of what is unpacked here.
+        let path = path.strip_prefix(".").unwrap_or(&path);
+        Error::target(path, error)
     }
 
     /// What to do with the content of an entry; `None` if it is to be written.
