@@ -15,6 +15,7 @@ use super::rates::Rates;
 use super::service_view::{ServiceView, occurred};
 use super::time::rfc3339;
 use crate::core::health::State;
+use crate::core::tls::HANDSHAKE_REASONS;
 use crate::data_path::shared::Shared;
 
 /// `/api/v1/pools`.
@@ -66,6 +67,8 @@ pub(super) struct Sessions {
     pub(super) shortages: BTreeMap<&'static str, u64>,
     /// Codes that have occurred.
     pub(super) by_termination: BTreeMap<&'static str, u64>,
+    /// Why TLS handshakes with clients failed; reasons that have occurred.
+    pub(super) tls_handshake_failures: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -93,6 +96,21 @@ pub(super) fn unready(shared: &Shared) -> Option<String> {
         Some(said.to_owned())
     } else {
         shared.tasks.trouble(&[])
+    }
+}
+
+/// What a probe is told of a balancer that is ready: which pools it can do nothing for, as one that works is enough.
+pub(super) fn readiness(shared: &Shared) -> String {
+    let pools = shared.pools();
+    let without: Vec<&str> = pools
+        .iter()
+        .filter(|pool| pool.up_count() == 0)
+        .map(|pool| pool.name())
+        .collect();
+    match without.as_slice() {
+        [] => "ready".to_owned(),
+        [pool] => format!("ready, but no backend of pool {pool} is up"),
+        pools => format!("ready, but no backend of pools {} is up", pools.join(", ")),
     }
 }
 
@@ -155,8 +173,20 @@ impl Sessions {
             accept_errors: counters.accept_errors(),
             shortages: occurred(shortages),
             by_termination: occurred(ends),
+            tls_handshake_failures: handshake_failures(shared),
         }
     }
+}
+
+/// Those of all services together.
+fn handshake_failures(shared: &Shared) -> BTreeMap<&'static str, u64> {
+    let mut failures = BTreeMap::new();
+    for tls in shared.view().services.into_iter().filter_map(|it| it.tls) {
+        for (reason, count) in HANDSHAKE_REASONS.into_iter().zip(tls.failed) {
+            *failures.entry(reason).or_default() += count;
+        }
+    }
+    occurred(failures.into_iter())
 }
 
 impl Telemetry {

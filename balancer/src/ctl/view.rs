@@ -157,6 +157,12 @@ pub(super) fn status(status: &Status) -> String {
         let ends: Vec<_> = ends.map(|(code, count)| ended(code, *count)).collect();
         line("ended", ends.join(", "));
     }
+    if !sessions.tls_handshake_failures.is_empty() {
+        let failures = sessions.tls_handshake_failures.iter();
+        let failures =
+            failures.map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")));
+        line("TLS failed", failures.collect::<Vec<_>>().join(", "));
+    }
     if let Some(host) = &status.host {
         line(
             "host",
@@ -337,7 +343,8 @@ pub(super) fn transitions(transitions: &[Transition]) -> String {
         ("REASON", Align::Left),
     ]);
     for past in transitions {
-        table.row([&past.at, &past.backend, &past.from, &past.to, &past.reason].map(Clone::clone));
+        let name = past.full_name();
+        table.row([&past.at, &name, &past.from, &past.to, &past.reason].map(Clone::clone));
     }
     table.text()
 }

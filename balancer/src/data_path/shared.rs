@@ -138,6 +138,12 @@ impl Shared {
 
     /// Sessions that settings and descriptors allow.
     pub(crate) fn session_limit(&self) -> u64 {
+        let most = self.budget.sessions;
+        self.sessions_set().map_or(most, |set| set.min(most))
+    }
+
+    /// Sessions that the settings allow, where they set a limit.
+    pub(crate) fn sessions_set(&self) -> Option<u64> {
         let services = self.services.load();
         let limits = services.iter().map(|service| {
             let rules = service.rules.load();
@@ -148,8 +154,7 @@ impl Shared {
                 .map(|most| u64::from(most.get()))
         });
         // One without a limit may take all that there are.
-        let set: Option<u64> = limits.sum();
-        set.map_or(self.budget.sessions, |most| self.budget.sessions.min(most))
+        limits.sum()
     }
 
     /// What metrics and telemetry are made of.

@@ -137,7 +137,11 @@ pub(super) fn service(service: &ServiceView, up: Option<(usize, usize)>) -> [Cel
     let (class, backends) = match up {
         None => ("", "by rule".to_owned()),
         Some((up, all)) => (
-            if up == 0 { "bad" } else { "good" },
+            match up {
+                0 => "bad",
+                up if up < all => "fair",
+                _ => "good",
+            },
             format!("{up} of {all} up"),
         ),
     };

@@ -36,6 +36,7 @@ use crate::config::{Config, Edit, Removed};
 use crate::control::heap;
 use crate::control::pool_tasks::PoolTasks;
 use crate::control::resolve::{resolve, secrets};
+use crate::control::session_room;
 use crate::core::backend::BackendSpec;
 use crate::data_path::process_rules::{ProcessRules, Secrets};
 use crate::data_path::service::Service;
@@ -225,7 +226,11 @@ impl Reloader {
         if let Some((pool, name)) = drain {
             known_backends::drain(shared, &pool, &name);
         }
+        let sessions = shared.sessions_set();
         self.set_services(shared, &config, sockets);
+        if shared.sessions_set() != sessions {
+            session_room::announce(shared);
+        }
         shared.relay.set(config.relay);
         shared.access_logs.keep_only(&config.access_logs());
         for log in shared.access_logs.all() {
