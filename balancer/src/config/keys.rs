@@ -6,12 +6,16 @@ use netsocket_settings::{Check, Key, Scalar};
 use netsocket_telemetry::names::ENV_KAFKA;
 
 use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
+use super::haproxy_words;
 
 /// What lists all keys, those of the tables included.
 pub(super) const KEY_LIST: &str = "docs/configuration.md";
 
 /// What is said of a key that is not one of `known`.
 pub(crate) fn unknown_key(name: &str, known: &[&str]) -> String {
+    if let Some(ours) = haproxy_words::meant(name, known) {
+        return format!("HAProxy's word; here it is {ours}");
+    }
     // Whatever is appended to a file lands in its last table.
     if KEYS.iter().any(|key| key.name == name) {
         return "a key of the top: it belongs before the first [table]".to_owned();

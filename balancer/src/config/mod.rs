@@ -36,6 +36,7 @@ mod entry_keys;
 #[cfg(test)]
 mod example_file;
 mod group;
+mod haproxy_words;
 mod health;
 mod kafka;
 mod keepalive;
