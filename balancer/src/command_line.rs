@@ -7,23 +7,23 @@ use netsocket_settings::{CommonCommand, Flag, Layers};
 
 use crate::ctl;
 
-/// TCP load balancer: accepts clients, picks a healthy backend and relays bytes both ways.
+/// TCP load balancer: picks a healthy backend for each client, relays the bytes.
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "netsocket-balancer", version)]
 pub struct Flags {
     /// Settings file (TOML)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Check the settings, print OK or every problem, and exit
+    /// Check the settings, print OK or every problem
     #[arg(long)]
     pub check_config: bool,
-    /// Address that clients connect to; several with commas between [default: 0.0.0.0:8081]
+    /// Addresses for clients [default: 0.0.0.0:8081]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
     /// A backend; repeat for more
     #[arg(long = "backend", value_name = "NAME=HOST:PORT")]
     pub backends: Vec<String>,
-    /// Address of the status page, metrics and API [default: 127.0.0.1:8404]
+    /// Admin HTTP: page, API [default: 127.0.0.1:8404]
     #[arg(long, global = true, value_name = "ADDR|unix:PATH")]
     pub admin: Option<String>,
     /// Send telemetry to this Kafka broker
@@ -39,7 +39,7 @@ pub struct Flags {
 pub enum Command {
     /// Query or change a running balancer through its admin HTTP
     Ctl(ctl::Arguments),
-    /// Read a secret from standard input and print its hash, for admin_read_token_file
+    /// Print the hash of the secret on standard input, for a secret file
     HashSecret,
     /// For completion scripts: print the names that fit behind these words.
     #[command(hide = true)]
@@ -91,6 +91,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_help_fits_a_terminal() {
+        let help = <Flags as clap::CommandFactory>::command().render_long_help();
+        let help = help.to_string();
+        let wide = help.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None);
+    }
+
     /// The lines of the table in the manual are the usage of the program, but for the flags that are not worth a line there.
     #[test]
     fn the_manual_has_the_usage_of_every_ctl_command() {
@@ -136,6 +144,20 @@ mod tests {
         all.sort_unstable();
         documented.sort_unstable();
         assert_eq!(documented, all);
+    }
+
+    #[test]
+    fn the_help_of_ctl_fits_a_terminal() {
+        let mut program = <Flags as clap::CommandFactory>::command();
+        program.build();
+        let ctl = program.find_subcommand_mut("ctl").unwrap();
+        let mut helps = vec![ctl.render_long_help().to_string()];
+        let commands = ctl.get_subcommands_mut();
+        helps.extend(commands.map(|it| it.render_long_help().to_string()));
+        assert!(helps.len() > 20, "each command has its own");
+        for line in helps.iter().flat_map(|help| help.lines()) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
     }
 
     fn is_of(line: &str, command: &str) -> bool {

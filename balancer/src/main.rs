@@ -42,8 +42,8 @@ fn main() -> ExitCode {
         Err(error) => return bad_start(&error),
     };
     let judged = Config::judge_to_start(&flags.layers(), variable);
-    let config = match judged.and_then(Judged::finish) {
-        Ok(config) => config,
+    let (config, doubts) = match judged.and_then(Judged::finish_with_doubts) {
+        Ok(judged) => judged,
         Err(problems) => {
             inherited.refuse(&problems);
             return bad_start(&problems);
@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     log.start();
     for problem in misspelt_variables(variables())
         .into_iter()
+        .chain(doubts)
         .chain(config.open_admin())
     {
         warn!("{problem}");
@@ -169,7 +170,11 @@ fn variables() -> impl Iterator<Item = String> {
 }
 
 fn load(flags: &Flags) -> Result<Config, Problems> {
-    Config::load(&flags.layers(), variable)
+    let (config, doubts) = Config::judge(&flags.layers(), variable)?.finish_with_doubts()?;
+    for doubt in doubts {
+        warn!("{doubt}");
+    }
+    Ok(config)
 }
 
 fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<ExitCode> {
@@ -214,7 +219,7 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
     })
 }
 
-/// `3 backends`, and the groups of them that are looked for, if there are any.
+/// `3 backends; clients at 0.0.0.0:8081, admin at 127.0.0.1:8404`, and the groups of them that are looked for, if there are any.
 fn counted(config: &Config) -> String {
     let pools = || {
         config
@@ -226,11 +231,15 @@ fn counted(config: &Config) -> String {
     let backends: usize = pools().map(|settings| settings.backends.len()).sum();
     let groups: usize = pools().map(|settings| settings.groups.len()).sum();
     let counted = counted_backends(backends, groups);
-    match config.services.len() + usize::from(config.listens_at_top) {
-        0 => counted,
+    let started = match config.services.len() + usize::from(config.listens_at_top) {
+        0 => match config.listen.addresses() {
+            [address] => format!("{counted}; clients at {address}"),
+            addresses => format!("{counted}; clients at {} addresses", addresses.len()),
+        },
         1 => format!("1 service, {counted}"),
         services => format!("{services} services, {counted}"),
-    }
+    };
+    format!("{started}, admin at {}", config.admin)
 }
 
 fn counted_backends(backends: usize, groups: usize) -> String {

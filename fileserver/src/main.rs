@@ -40,34 +40,34 @@ struct Flags {
     /// Address to listen on [default: 0.0.0.0:9000]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// Expect a PROXY protocol header on every connection [default: false]
+    /// Expect a PROXY header first [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     proxy_protocol: Option<String>,
-    /// Certificate chain (PEM); enables TLS [default: none]
+    /// Certificate chain (PEM); enables TLS
     #[arg(long, value_name = "FILE")]
     tls_certificate: Option<String>,
     /// Private key of the certificate (PEM)
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
-    /// CA certificates (PEM); clients must present a certificate signed by one of them [default: none]
+    /// Clients need a certificate of these CAs (PEM)
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<String>,
-    /// File with the accepted tokens, one per line; clients must send one of them [default: none]
+    /// Clients need a token of this file, one a line
     #[arg(long, value_name = "FILE")]
     token_file: Option<String>,
-    /// Directory to share [default: the home directory]
+    /// Directory to share [default: home directory]
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
     /// Name of this server [default: the host name]
     #[arg(long)]
     name: Option<String>,
-    /// Port that old clients are told to connect to [default: 8081]
+    /// Port that old clients are told [default: 8081]
     #[arg(long, value_name = "PORT")]
     advertise_port: Option<String>,
-    /// Kafka brokers to send one telemetry record per second to [default: none]
+    /// Send telemetry to these Kafka brokers
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
-    /// Address for metrics and health checks over HTTP [default: none]
+    /// Metrics and health over HTTP [default: none]
     #[arg(long, global = true, value_name = "ADDR")]
     admin: Option<String>,
     #[command(subcommand)]
@@ -150,8 +150,11 @@ fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
         let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
         unresolved(brokers.map(|broker| ("kafka", broker)))
     };
-    let summary =
-        |config: &Config| format!("serves {} on {}", config.root.display(), config.listen);
+    let summary = |config: &Config| {
+        let admin = config.admin.map(|admin| format!(", admin at {admin}"));
+        let (root, listen) = (config.root.display(), config.listen);
+        format!("serves {root} on {listen}{}", admin.unwrap_or_default())
+    };
     match report_config(
         NAME,
         misspelt_variables(variables()),
@@ -229,6 +232,13 @@ async fn serve(bound: Bound) -> anyhow::Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_fits_a_terminal() {
+        let help = Flags::command().render_long_help().to_string();
+        let wide = help.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None);
+    }
 
     #[test]
     fn a_directory_leads_to_its_flag() {

@@ -22,9 +22,9 @@ const NAME: &str = "netsocket-collector";
 /// The exit code for invalid settings.
 const EXIT_SETTINGS: u8 = 2;
 
-/// Reads the records of NetSocket's processes from Kafka and stores them in InfluxDB 2.
+/// Stores the records of NetSocket's processes from Kafka in InfluxDB 2.
 ///
-/// The API token of InfluxDB comes from the environment variable INFLUXDB_TOKEN or from the settings file.
+/// The API token is in the variable INFLUXDB_TOKEN or in the settings file.
 #[derive(Debug, Parser)]
 #[command(name = "netsocket-collector", version)]
 struct Flags {
@@ -34,13 +34,13 @@ struct Flags {
     /// Check the settings and exit
     #[arg(long)]
     check_config: bool,
-    /// Kafka bootstrap brokers, comma-separated [default: 127.0.0.1:9092]
+    /// Kafka brokers [default: 127.0.0.1:9092]
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
     /// Topic to read [default: system_stats]
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
-    /// InfluxDB's address [default: http://127.0.0.1:8086]
+    /// InfluxDB [default: http://127.0.0.1:8086]
     #[arg(long, value_name = "URL", global = true)]
     influx_url: Option<String>,
     /// InfluxDB's organisation [default: root]
@@ -49,14 +49,23 @@ struct Flags {
     /// InfluxDB's bucket [default: root]
     #[arg(long, value_name = "NAME", global = true)]
     bucket: Option<String>,
-    /// Bucket in which the collector stores its offsets [default: the bucket]
+    /// Bucket for its offsets [default: the bucket]
     #[arg(long, value_name = "NAME", global = true)]
     position_bucket: Option<String>,
-    /// Address of /metrics and /healthz [default: 127.0.0.1:8405]
+    /// Metrics and health [default: 127.0.0.1:8405]
     #[arg(long, value_name = "IP:PORT", global = true)]
     admin: Option<String>,
-    /// Print new records instead of storing them; text on a terminal, otherwise the original JSON
-    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, value_enum)]
+    /// Print new records instead of storing them
+    ///
+    /// As text on a terminal, otherwise as the original JSON; or as you say.
+    #[arg(
+        long,
+        value_name = "text|json",
+        num_args = 0..=1,
+        require_equals = true,
+        value_enum,
+        hide_possible_values = true
+    )]
     stdout: Option<Option<Output>>,
     /// With --stdout: start with the oldest record
     #[arg(long, requires = "stdout")]
@@ -73,10 +82,10 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Set up a new InfluxDB: organisation, buckets, tokens; and print what to configure where
+    /// Set up a new InfluxDB: organisation, buckets, tokens
     ///
-    /// Name of the first user's password is read from NETSOCKET_INFLUX_PASSWORD, or generated and printed. If InfluxDB is already
-    /// set up, NETSOCKET_INFLUX_ADMIN_TOKEN must hold an all-access token.
+    /// What to configure where is printed. The password of the first user is read from NETSOCKET_INFLUX_PASSWORD, or generated
+    /// and printed. If InfluxDB is already set up, NETSOCKET_INFLUX_ADMIN_TOKEN must hold an all-access token.
     Setup {
         /// Name of the first user
         #[arg(long, value_name = "NAME", default_value = "root")]
@@ -126,7 +135,7 @@ fn main() -> ExitCode {
     if flags.check_config {
         return check_config(&flags);
     }
-    let (config, task) = match settings(&flags) {
+    let (config, task, doubts) = match settings(&flags) {
         Ok(settings) => settings,
         Err(problems) => {
             complain(&problems);
@@ -135,7 +144,7 @@ fn main() -> ExitCode {
     };
     let log = init_log(&config.log, config.log_format);
     log.start();
-    for problem in misspelt_variables() {
+    for problem in misspelt_variables().into_iter().chain(doubts) {
         tracing::warn!("{problem}");
     }
     match start(&config, task) {
@@ -207,9 +216,10 @@ fn complain(problem: &(impl Display + ?Sized)) {
     netsocket_settings::complain(NAME, problem);
 }
 
-/// The settings and the task. Only collecting needs the token.
-fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
-    let config = Config::load(&flags.layers(), variable)?;
+/// The settings, the task, and what is doubtful. Only collecting needs the token.
+fn settings(flags: &Flags) -> Result<(Config, Task, Vec<String>), Problems> {
+    let judged = Config::judge(&flags.layers(), variable)?;
+    let (config, doubts) = judged.finish_with_doubts()?;
     let task = match (&flags.command, flags.stdout, config.token.clone()) {
         (Some(Command::Setup { user, retention }), ..) => Task::Setup {
             user: user.clone(),
@@ -235,7 +245,7 @@ fn settings(flags: &Flags) -> Result<(Config, Task), Problems> {
             .into());
         }
     };
-    Ok((config, task))
+    Ok((config, task, doubts))
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -310,5 +320,19 @@ async fn until_signalled(
     tokio::select! {
         done = &mut running => done,
         _ = signals.next() => anyhow::bail!("second signal: stopped in the middle of a write"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_fits_a_terminal() {
+        let mut command = Flags::command();
+        let long = command.render_long_help().to_string();
+        let help = command.render_help().to_string() + &long;
+        let wide = help.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None);
     }
 }

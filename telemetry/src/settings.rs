@@ -6,7 +6,7 @@
 //! # Examples
 //!
 //! ```
-//! use netsocket_settings::{Key, Layers, load};
+//! use netsocket_settings::{COLLECTOR, Key, Layers, load};
 //! use netsocket_telemetry::Security;
 //! use netsocket_telemetry::settings::{ACCESS_KEYS, RawAccess, access};
 //!
@@ -21,7 +21,7 @@
 //!     "NETSOCKET_KAFKA_USER" => Some("balancer".to_owned()),
 //!     _ => None,
 //! };
-//! let (raw, mut check) = load::<Raw>(&ACCESS_KEYS, "all.toml", &Layers::default(), variable)?.into_check();
+//! let (raw, mut check) = load::<Raw>(&ACCESS_KEYS, &COLLECTOR, &Layers::default(), variable)?.into_check();
 //! let security: Security = access(&mut check, &raw.access);
 //!
 //! // `kafka_password` is missing beside `kafka_sasl`.
@@ -250,7 +250,7 @@ pub(crate) fn topic_name(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use netsocket_settings::{Layers, Problems, load};
+    use netsocket_settings::{COLLECTOR, Layers, Problems, load};
 
     use super::*;
 
@@ -268,7 +268,7 @@ mod tests {
             let found = pairs.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let loaded = load::<Raw>(&keys, "all.toml", &Layers::default(), variable)?;
+        let loaded = load::<Raw>(&keys, &COLLECTOR, &Layers::default(), variable)?;
         let (raw, mut check) = loaded.into_check();
         let security = access(&mut check, &raw.access);
         let brokers = vec!["kafka:9092".to_owned()];

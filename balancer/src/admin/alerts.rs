@@ -2,7 +2,7 @@
 //!
 //! Decides from what the API shows, without I/O or a clock. The status page, `ctl status` and `ctl top` show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -95,15 +95,7 @@ pub(super) struct Condition {
 impl Condition {
     pub(super) fn of(facts: &Facts<'_>) -> Self {
         let mut alerts = of_process(facts);
-        alerts.extend(
-            facts
-                .pools
-                .iter()
-                .flat_map(|pool| of_pool(pool, facts.services)),
-        );
-        for line in alerts.iter_mut().flat_map(|alert| &mut alert.todo) {
-            *line = facts.commands.for_this_balancer(line);
-        }
+        alerts.extend(facts.pools.iter().flat_map(|pool| of_pool(pool, facts)));
         // Stable: what is as bad as another stays in the order of the settings.
         alerts.sort_by_key(|alert| std::cmp::Reverse(alert.severity));
         let worst = alerts.first();
@@ -170,21 +162,24 @@ fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
             }
             .to_owned(),
             since: None,
-            todo: vec![
-                "Raise `max_connections` or the limit of open files, or close sessions: `netsocket-balancer ctl sessions`."
-                    .to_owned(),
-            ],
+            todo: vec![format!(
+                "Raise `max_connections` or the limit of open files, or close sessions: {} shows which.",
+                facts.commands.ctl(&["sessions"])
+            )],
         });
     }
     if let Some(refused) = facts.refused {
+        let reload = facts.commands.ctl(&["reload"]);
         alerts.push(Alert {
             severity: Severity::Warning,
             what: format!("The last reload was refused: {}", refused.summary()),
             clients: "are served with the settings of before".to_owned(),
             since: Some(refused.at.clone()),
             todo: vec![match facts.commands.check() {
-                Some(check) => format!("Correct the settings until `{check}` says OK, then `netsocket-balancer ctl reload`."),
-                None => "Correct the settings, then `netsocket-balancer ctl reload`.".to_owned(),
+                Some(check) => {
+                    format!("Correct the settings until {check} says OK, then {reload}.")
+                }
+                None => format!("Correct the settings, then {reload}."),
             }],
         });
     }
@@ -197,12 +192,12 @@ fn members(pool: &PoolView) -> impl Iterator<Item = &BackendView> {
         .filter(|backend| backend.state != "leaving")
 }
 
-fn of_pool(pool: &PoolView, services: &[ServiceView]) -> Vec<Alert> {
+fn of_pool(pool: &PoolView, facts: &Facts<'_>) -> Vec<Alert> {
     let mut alerts = Vec::new();
     if members(pool).any(takes_sessions) {
-        alerts.extend(some_down(pool));
+        alerts.extend(some_down(pool, facts.commands));
     } else {
-        alerts.push(all_down(pool, services));
+        alerts.push(all_down(pool, facts));
     }
     if pool.queued > 0 {
         alerts.push(Alert {
@@ -217,9 +212,10 @@ fn of_pool(pool: &PoolView, services: &[ServiceView]) -> Vec<Alert> {
                 pool.queue_limit
             ),
             since: None,
-            todo: vec![
-                "Add servers (`netsocket-balancer ctl add`), or raise `max_connections` of the backends.".to_owned(),
-            ],
+            todo: vec![format!(
+                "Add servers ({}), or raise `max_connections` of the backends.",
+                add(pool, facts.commands)
+            )],
         });
     }
     let failing = pool.groups.iter().filter(|group| group.problem.is_some());
@@ -237,7 +233,7 @@ fn of_pool(pool: &PoolView, services: &[ServiceView]) -> Vec<Alert> {
 }
 
 /// Some are up, others are not although no operator wants that.
-fn some_down(pool: &PoolView) -> Option<Alert> {
+fn some_down(pool: &PoolView, commands: &Commands) -> Option<Alert> {
     let down: Vec<&BackendView> = members(pool).filter(|it| is_unwell(it)).collect();
     let up: Vec<_> = members(pool).filter(|it| takes_sessions(it)).collect();
     let all = members(pool).count();
@@ -253,7 +249,7 @@ fn some_down(pool: &PoolView) -> Option<Alert> {
         what,
         clients: format!("are served by {served}"),
         since: down.iter().map(|backend| backend.since.clone()).min(),
-        todo: advice(&down),
+        todo: advice(&down, commands),
     })
 }
 
@@ -267,7 +263,7 @@ fn is_weightless(backend: &BackendView) -> bool {
 }
 
 /// Nobody takes sessions.
-fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
+fn all_down(pool: &PoolView, facts: &Facts<'_>) -> Alert {
     let all: Vec<&BackendView> = members(pool).collect();
     let in_service = all.iter().filter(|it| it.admin == "ready").count();
     let unchecked = all.iter().filter(|it| is_unchecked(it)).count();
@@ -275,7 +271,7 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
     let weightless = all.iter().any(|it| is_weightless(it));
     // Of those, one may work although its checks fail.
     let hopeful = all.iter().any(|it| it.admin == "ready" && it.weight > 0);
-    let name = of_name(&pool.name) + &users(&pool.name, services);
+    let name = of_name(&pool.name) + &users(&pool.name, facts.services);
     let what = if all.is_empty() {
         format!("There is no backend{name}")
     } else if in_service == 0 {
@@ -297,10 +293,10 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
     } else {
         "are refused (SC)".to_owned()
     };
-    let mut todo = advice(&all);
+    let mut todo = advice(&all, facts.commands);
     todo.extend(pool.groups.iter().filter(|it| it.members == 0).map(dns));
     if all.is_empty() && pool.groups.is_empty() {
-        todo.push("Add one: `netsocket-balancer ctl add`.".to_owned());
+        todo.push(format!("Add one: {}.", add(pool, facts.commands)));
     }
     if hopeful {
         let next = match todo.is_empty() {
@@ -323,6 +319,31 @@ fn all_down(pool: &PoolView, services: &[ServiceView]) -> Alert {
     }
 }
 
+/// The command for one more backend.
+fn add(pool: &PoolView, commands: &Commands) -> String {
+    match pool.name.as_str() {
+        DEFAULT_POOL => commands.ctl(&["add", "NAME=HOST:PORT"]),
+        name => commands.ctl(&["add", name, "NAME=HOST:PORT"]),
+    }
+}
+
+/// One command for several backends, of which some are named: `before` and `after` stand around their names.
+fn for_each(
+    backends: &[&BackendView],
+    commands: &Commands,
+    before: &str,
+    after: Option<&str>,
+) -> String {
+    let names: Vec<_> = backends.iter().map(|it| it.full_name()).collect();
+    let named = names.iter().take(NAMED).map(String::as_str);
+    let words: Vec<&str> = [before].into_iter().chain(named).chain(after).collect();
+    let command = commands.ctl(&words);
+    match names.len().saturating_sub(NAMED) {
+        0 => command,
+        more => format!("{command} and {more} more"),
+    }
+}
+
 /// Out although no operator wants that.
 fn is_unwell(backend: &BackendView) -> bool {
     matches!(backend.state, "down" | "ejected")
@@ -335,7 +356,7 @@ fn is_unchecked(backend: &BackendView) -> bool {
 }
 
 /// What to do about them: one sentence for all of which the same is wrong.
-fn advice(backends: &[&BackendView]) -> Vec<String> {
+fn advice(backends: &[&BackendView], commands: &Commands) -> Vec<String> {
     let mut alike: BTreeMap<&str, Vec<&BackendView>> = BTreeMap::new();
     for backend in backends {
         let last = backend.checks.last.as_ref();
@@ -353,24 +374,18 @@ fn advice(backends: &[&BackendView]) -> Vec<String> {
         said.next().unwrap_or("failed").to_owned()
     };
     let sentence = |(kind, backends): (&str, Vec<&BackendView>)| {
-        let places = listed(backends.iter().map(|it| it.address.clone()));
+        // Several pools may have one server.
+        let places: BTreeSet<_> = backends.iter().map(|it| it.address.clone()).collect();
+        let places = listed(places.into_iter());
         let names = listed(backends.iter().map(|it| it.full_name()));
         match kind {
             "out" => format!(
                 "Put back what is meant to serve: {}.",
-                listed(
-                    backends
-                        .iter()
-                        .map(|it| format!("`netsocket-balancer ctl ready {}`", it.full_name()))
-                )
+                for_each(&backends, commands, "ready", None)
             ),
             "weightless" => format!(
                 "Give a weight to what is meant to serve: {}.",
-                listed(
-                    backends
-                        .iter()
-                        .map(|it| format!("`netsocket-balancer ctl weight {} 1`", it.full_name()))
-                )
+                for_each(&backends, commands, "weight", Some("1"))
             ),
             "passed" => format!("{names}: checks pass, so wait."),
             "refused" => format!("Nothing listens at {places}: start the server there."),

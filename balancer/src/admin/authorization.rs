@@ -134,7 +134,9 @@ pub(super) fn authorize(
     if text(&FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(Denied::CrossSite);
     }
-    if headers.contains_key(ORIGIN) && text(&ORIGIN) != Some(&format!("http://{host}")) {
+    // The status page is within TLS where the admin address is.
+    let own = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));
+    if headers.contains_key(ORIGIN) && !own.iter().any(|own| text(&ORIGIN) == Some(own)) {
         return Err(Denied::CrossSite);
     }
     let given = text(&AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
@@ -190,6 +192,18 @@ mod tests {
                 vec![own, ("origin", "http://127.0.0.1:8404")],
                 None,
                 Ok(()),
+            ),
+            (
+                here,
+                vec![own, ("origin", "https://127.0.0.1:8404")],
+                None,
+                Ok(()),
+            ),
+            (
+                here,
+                vec![own, ("origin", "https://127.0.0.1:8443")],
+                None,
+                Err(Denied::CrossSite),
             ),
             (
                 here,

@@ -213,9 +213,20 @@ fn find_in_pool(admin: &Admin, name: &str) -> Result<(Arc<Pool>, Arc<Backend>), 
 }
 
 fn unknown(admin: &Admin, name: &str) -> Wrong {
-    let pools = admin.shared.pools().into_iter();
-    let known = pools.flat_map(|pool| pool.shown());
-    let known: Vec<String> = known.map(|backend| backend.full_name()).collect();
+    let pools = admin.shared.pools();
+    let names = |pool: &Arc<Pool>| pool.shown().into_iter().map(|it| it.full_name());
+    if let Some(pool) = pools.iter().find(|pool| pool.name() == name) {
+        let of_pool: Vec<String> = names(pool).collect();
+        let said = match of_pool.is_empty() {
+            true => format!("{name} is a pool without backends\n"),
+            false => format!(
+                "{name} is a pool; its backends are {}\n",
+                of_pool.join(", ")
+            ),
+        };
+        return (StatusCode::NOT_FOUND, said);
+    }
+    let known: Vec<String> = pools.iter().flat_map(names).collect();
     let said = no_such("backend", name, &known);
     (StatusCode::NOT_FOUND, said + "\n")
 }

@@ -1,63 +1,87 @@
-//! How commands for this balancer are typed on its machine: with its admin address where that is not the one that `ctl` asks
-//! anyway, and with the file of its settings.
+//! How commands for this balancer are typed on its machine: with all that `ctl` has to know to reach it and to be let in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use netsocket_settings::AdminAddress;
 
 use crate::config::DEFAULT_ADMIN;
 
-/// How every command for a running balancer begins.
-const CTL: &str = "`netsocket-balancer ctl ";
+/// How this balancer is reached.
+#[derive(Debug)]
+pub(super) struct Reach<'a> {
+    /// Where it listens.
+    pub(super) address: &'a AdminAddress,
+    /// Whether within TLS.
+    pub(super) tls: bool,
+    pub(super) settings_file: Option<&'a Path>,
+    /// The file with the token for changes from elsewhere.
+    pub(super) token_file: Option<&'a Path>,
+}
 
 /// What the commands for one balancer have in common.
 #[derive(Debug)]
 pub(super) struct Commands {
-    /// `--admin ADDR`, if it is needed.
-    admin: Option<String>,
-    settings_file: Option<PathBuf>,
+    /// The flags of `ctl`, each with a blank before it.
+    flags: String,
+    check: Option<String>,
 }
 
 impl Commands {
-    /// Those for the balancer that listens at `address`.
-    pub(super) fn of(address: &AdminAddress, settings_file: Option<PathBuf>) -> Self {
-        let address = address.reachable();
-        let differs = address != DEFAULT_ADMIN;
+    /// Those for the balancer that is reached so.
+    pub(super) fn of(reach: &Reach<'_>) -> Self {
+        let word = |path: &Path| quoted(&path.to_string_lossy());
+        let address = reach.address.reachable();
+        // From there no change needs a token; from one of its other addresses this machine is like any other.
+        let is_local = match &address {
+            AdminAddress::Tcp(address) => address.ip().is_loopback(),
+            AdminAddress::Unix(_) => true,
+        };
+        let needs_settings = reach.tls || !is_local;
+        let settings = reach.settings_file.filter(|_| needs_settings);
+        let mut flags = String::new();
+        // The settings may say another address by now.
+        if address != DEFAULT_ADMIN || settings.is_some() {
+            flags.push_str(&format!(" --admin {}", quoted(&address.to_string())));
+        }
+        match (settings, reach.token_file) {
+            // They have the certificate and the token.
+            (Some(file), _) => flags.push_str(&format!(" --config {}", word(file))),
+            (None, Some(file)) if !is_local => {
+                flags.push_str(&format!(" --token-file {}", word(file)));
+            }
+            _ => {}
+        }
+        let check = |file| {
+            format!(
+                "`netsocket-balancer --check-config --config {}`",
+                word(file)
+            )
+        };
         Self {
-            admin: differs.then(|| format!("--admin {}", quoted(&address.to_string()))),
-            settings_file,
+            flags,
+            check: reach.settings_file.map(check),
         }
     }
 
-    /// Those for a balancer at the default address that has no file.
-    #[cfg(test)]
-    pub(super) const fn plain() -> Self {
-        Self {
-            admin: None,
-            settings_file: None,
-        }
-    }
-
-    /// A sentence with commands, so that each of them is for this balancer.
-    pub(super) fn for_this_balancer(&self, sentence: &str) -> String {
-        match &self.admin {
-            Some(admin) => sentence.replace(CTL, &format!("{CTL}{admin} ")),
-            None => sentence.to_owned(),
-        }
+    /// A command in a sentence, as it is typed; each word as it is meant.
+    pub(super) fn ctl(&self, words: &[&str]) -> String {
+        let words: String = words
+            .iter()
+            .map(|word| format!(" {}", quoted(word)))
+            .collect();
+        format!("`netsocket-balancer ctl{}{words}`", self.flags)
     }
 
     /// The command that checks the file of the settings.
-    pub(super) fn check(&self) -> Option<String> {
-        let file = self.settings_file.as_deref().map(Path::to_string_lossy)?;
-        let file = quoted(&file);
-        Some(format!("netsocket-balancer --check-config --config {file}"))
+    pub(super) fn check(&self) -> Option<&str> {
+        self.check.as_deref()
     }
 }
 
 /// A word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:@%+,=".contains(&byte);
-    match word.bytes().all(is_plain) {
+    match !word.is_empty() && word.bytes().all(is_plain) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
@@ -67,37 +91,67 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
 
+    /// What `ctl ready "a b"` is for a balancer at this address.
+    fn ready(address: &str, reach: impl FnOnce(&mut Reach<'_>)) -> String {
+        let address = address.parse().unwrap();
+        let mut it = Reach {
+            address: &address,
+            tls: false,
+            settings_file: None,
+            token_file: None,
+        };
+        reach(&mut it);
+        let said = Commands::of(&it).ctl(&["ready", "a b"]);
+        let words = said.strip_prefix("`netsocket-balancer ctl");
+        let words = words.and_then(|it| it.strip_suffix(" ready 'a b'`"));
+        words.unwrap_or(&said).trim_start().to_owned()
+    }
+
     #[test]
     fn commands_name_a_balancer_that_is_not_where_ctl_looks() {
         for (address, expected) in [
-            (
-                "127.0.0.1:8404",
-                "`netsocket-balancer ctl ready a`, `netsocket-balancer ctl ready b`",
-            ),
-            (
-                "0.0.0.0:8404",
-                "`netsocket-balancer ctl ready a`, `netsocket-balancer ctl ready b`",
-            ),
-            (
-                "0.0.0.0:9",
-                "`netsocket-balancer ctl --admin 127.0.0.1:9 ready a`, `netsocket-balancer ctl --admin 127.0.0.1:9 ready b`",
-            ),
-            (
-                "[::]:8404",
-                "`netsocket-balancer ctl --admin '[::1]:8404' ready a`, `netsocket-balancer ctl --admin '[::1]:8404' ready b`",
-            ),
-            (
-                "unix:/run/a b",
-                "`netsocket-balancer ctl --admin 'unix:/run/a b' ready a`, `netsocket-balancer ctl --admin 'unix:/run/a b' ready b`",
-            ),
+            ("127.0.0.1:8404", ""),
+            ("0.0.0.0:8404", ""),
+            ("0.0.0.0:9", "--admin 127.0.0.1:9"),
+            ("[::]:8404", "--admin '[::1]:8404'"),
+            ("unix:/run/a b", "--admin 'unix:/run/a b'"),
         ] {
-            let commands = Commands::of(&address.parse().unwrap(), None);
-            let sentence = "`netsocket-balancer ctl ready a`, `netsocket-balancer ctl ready b`";
-            assert_eq!(commands.for_this_balancer(sentence), expected);
-            assert_eq!(commands.check(), None);
+            assert_eq!(ready(address, |_| {}), expected);
+            // Neither is needed on this machine.
+            let more = ready(address, |it| {
+                it.settings_file = Some(Path::new("/b.toml"));
+                it.token_file = Some(Path::new("/token"));
+            });
+            assert_eq!(more, expected);
         }
-        let commands = Commands::of(&DEFAULT_ADMIN, Some("/etc/it's.toml".into()));
-        let expected = r"netsocket-balancer --check-config --config '/etc/it'\''s.toml'";
-        assert_eq!(commands.check().unwrap(), expected);
+    }
+
+    #[test]
+    fn commands_have_what_it_takes_to_be_let_in() {
+        let (file, token) = (Path::new("/etc/b.toml"), Path::new("/etc/token"));
+        // The certificate is in the settings.
+        let said = ready("127.0.0.1:8404", |it| {
+            (it.tls, it.settings_file) = (true, Some(file));
+        });
+        assert_eq!(said, "--admin 127.0.0.1:8404 --config /etc/b.toml");
+        // From an address of the network a token is needed, which the settings name, or else the command.
+        let said = ready("10.0.0.5:8404", |it| {
+            (it.token_file, it.settings_file) = (Some(token), Some(file));
+        });
+        assert_eq!(said, "--admin 10.0.0.5:8404 --config /etc/b.toml");
+        let said = ready("10.0.0.5:8404", |it| it.token_file = Some(token));
+        assert_eq!(said, "--admin 10.0.0.5:8404 --token-file /etc/token");
+    }
+
+    #[test]
+    fn the_file_of_the_settings_is_checked_by_its_name() {
+        let reach = Reach {
+            address: &DEFAULT_ADMIN,
+            tls: false,
+            settings_file: Some(Path::new("/etc/it's.toml")),
+            token_file: None,
+        };
+        let expected = r"`netsocket-balancer --check-config --config '/etc/it'\''s.toml'`";
+        assert_eq!(Commands::of(&reach).check(), Some(expected));
     }
 }

@@ -1,6 +1,7 @@
 //! Adds, changes and removes backends, pools and services of a running balancer; shows how the running settings differ from
 //! those in the file, and gives them as a file. All of it is lost at a reload or restart unless it is saved.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -21,6 +22,9 @@ type Wrong = (StatusCode, String);
 
 /// Key of a backend's table that says that it takes no sessions from the beginning.
 const DRAINED: &str = "drained";
+/// The head of a file where there was none.
+const WITHOUT_FILE: &str = "# From a balancer that was started without a settings file.\n\
+    # To start with these settings: netsocket-balancer --config FILE\n\n";
 
 pub(super) async fn set_backend(
     State(admin): State<Arc<Admin>>,
@@ -95,11 +99,16 @@ pub(super) async fn remove_service(
 struct Differences {
     /// None: a reload would change nothing.
     differences: Vec<String>,
+    /// `null`: it was started without one, so that a reload reads flags and environment.
+    settings_file: Option<PathBuf>,
 }
 
 pub(super) async fn diff(State(admin): State<Arc<Admin>>) -> Response {
     match admin.lifecycle.differences().await {
-        Ok(differences) => fresh(Differences { differences }),
+        Ok(differences) => fresh(Differences {
+            differences,
+            settings_file: admin.settings_file.clone(),
+        }),
         Err(error) => super::config::refused(&error),
     }
 }
@@ -111,6 +120,10 @@ pub(super) async fn save(State(admin): State<Arc<Admin>>) -> Response {
         let said = "this balancer was started without settings that can be saved\n";
         return (StatusCode::NOT_IMPLEMENTED, said).into_response();
     }
+    let text = match &admin.settings_file {
+        Some(_) => text,
+        None => format!("{WITHOUT_FILE}{text}"),
+    };
     let headers = [
         (header::CONTENT_TYPE, "application/toml"),
         (header::CACHE_CONTROL, "no-store"),

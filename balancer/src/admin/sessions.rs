@@ -85,7 +85,7 @@ pub(super) async fn kill(State(admin): State<Arc<Admin>>, Path(name): Path<Strin
         Ok(id) if session_directory::end(&admin.shared, &[id], None).await == 1 => {
             return StatusCode::NO_CONTENT.into_response();
         }
-        Ok(id) => format!("no session {id} is open"),
+        Ok(id) => format!("no session {id} is open; `ctl sessions` lists those that are"),
     };
     (StatusCode::NOT_FOUND, format!("{said}\n")).into_response()
 }

@@ -1,11 +1,13 @@
 //! What the handlers share: the balancer as the admin HTTP sees it, and how often it changed something.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use netsocket_settings::AdminAddress;
 use netsocket_telemetry::{History, Producer};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use super::alerts::Refused;
 use super::api;
 use super::audit::Changes;
-use super::commands::Commands;
+use super::commands::{Commands, Reach};
 use super::drain_view::DrainView;
 use super::identity::Identity;
 use super::rates::{CounterSample, RecentCounters};
@@ -41,7 +43,8 @@ pub(super) struct Admin {
     pub(super) changes: Changes,
     pub(super) readers: Known,
     pub(super) lifecycle: LifecycleHandle,
-    commands: Commands,
+    address: AdminAddress,
+    pub(super) settings_file: Option<PathBuf>,
 }
 
 impl Admin {
@@ -66,7 +69,8 @@ impl Admin {
             changes: Changes::default(),
             readers: Known::default(),
             lifecycle,
-            commands: Commands::of(&address, settings_file),
+            address,
+            settings_file,
         }
     }
 
@@ -98,7 +102,14 @@ impl Admin {
             services: services(&self.shared, rates),
             refused: settings.latest.as_deref().and_then(Refused::of),
         };
-        Status::new(&self.shared, parts, &self.commands)
+        // A reload may change what it takes.
+        let commands = Commands::of(&Reach {
+            address: &self.address,
+            tls: settings.config.admin_tls.is_some(),
+            settings_file: self.settings_file.as_deref(),
+            token_file: settings.config.admin_token_file.as_deref(),
+        });
+        Status::new(&self.shared, parts, &commands)
     }
 
     pub(super) fn backend(&self, backend: &Backend) -> api::BackendView {

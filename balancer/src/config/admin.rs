@@ -6,13 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use netsocket_settings::{
-    AdminAddress, Check, Flag, Key, Layers, Problem, Problems, Scalar, address_form, load_document,
-    load_only,
+    AdminAddress, BALANCER, Check, Flag, Key, Layers, Problem, Problems, Scalar, address_form,
+    load_document, load_only,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::keys::{KEY_LIST, KEYS, NESTED};
+use super::keys::{KEYS, NESTED};
 use super::raw::{Raw, all_keys};
 use super::tls::certificate_files;
 
@@ -85,7 +85,7 @@ impl AdminSettings {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        let loaded = load_document(&all_keys(), KEY_LIST, layers, &variable);
+        let loaded = load_document(&all_keys(), &BALANCER, layers, &variable);
         let ignored = loaded.and_then(|loaded| {
             let (document, mut check) = loaded.into_check();
             Raw::of(&mut check, &document);
@@ -98,7 +98,7 @@ impl AdminSettings {
                 key: String::new(),
                 given: String::new(),
                 allowed: format!(
-                    "gives the address without the settings: {}",
+                    "says where the balancer is, whatever the settings say: {}",
                     AdminAddress::FORM
                 ),
             });
@@ -310,7 +310,9 @@ mod tests {
             assert!(said.starts_with(told), "{said}");
             let last = said.lines().last().unwrap();
             assert!(
-                last.starts_with("--admin: gives the address without the settings: "),
+                last.starts_with(
+                    "--admin: says where the balancer is, whatever the settings say: "
+                ),
                 "{said}"
             );
             // Unless somebody else says it.

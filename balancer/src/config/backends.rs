@@ -125,7 +125,10 @@ pub(super) fn read(
     match raw {
         None => check.problem_at("backends", format!("at least one is needed: {FORM}")),
         Some(RawBackends::Other) => {
-            check.problem_at("backends", format!("a list of {FORM}"));
+            check.problem_at(
+                "backends",
+                format!("a list of {FORM}; or tables, [[backends]]"),
+            );
         }
         Some(RawBackends::Text(text)) if !text.as_str().contains(',') => {
             let entry = read_text(check, "backends", text.as_str().trim());

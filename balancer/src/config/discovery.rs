@@ -67,7 +67,7 @@ pub(super) fn rules(check: &mut Check, entries: &Entries) -> Rules {
 pub(super) fn servers(check: &mut Check, entries: &Entries) -> Vec<SocketAddr> {
     let Entry { key, value } = entries.get("dns_server");
     let form = "IP or IP:PORT of a DNS server, or several separated by commas";
-    check.read_with(&key, value, Vec::new(), form, |text| {
+    check.read_list(&key, value, Vec::new(), form, |text| {
         text.split(',').map(|part| server(part.trim())).collect()
     })
 }

@@ -4,9 +4,10 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use netsocket_settings::no_such;
+use netsocket_settings::{Problems, no_such};
 use serde_json::{Map, Value};
 
+use super::edit_refusal::{self as refusal, name};
 use super::entry_keys::DEFAULT_NAME;
 use super::listen::DEFAULT_LISTEN;
 
@@ -53,35 +54,38 @@ impl Document {
         let mut document = Map::clone(&self.0);
         match edit {
             Edit::SetBackend(pool, name, table) => {
-                let list = backends(&mut document, pool)?;
+                let known = pool_names(&document);
+                let list = backends(&mut document, pool)
+                    .map_err(|_| EditError(refusal::no_pool_to_add(pool, &known)))?;
                 set(list, name, table);
             }
             Edit::SetPool(name, _) | Edit::RemovePool(name) if name == DEFAULT_NAME => {
-                let said = "the pool default is at the top of the file: its backends come and go one by one, and the rest is changed there";
-                return Err(EditError(said.to_owned()));
+                let asked = asked(edit);
+                return Err(EditError(refusal::default_pool(asked)));
             }
             Edit::RemoveBackend(pool, name) => {
                 let list = backends(&mut document, pool)?;
-                remove(list, "backend", name).map_err(|error| match pool.as_str() {
-                    DEFAULT_NAME => error,
-                    pool => EditError(format!("pool {pool}: {error}")),
-                })?;
-                if list.is_empty() {
-                    let said =
-                        format!("{name} is the last backend of pool {pool}: drain it instead");
+                if let Err(known) = remove(list, name) {
+                    let said = refusal::no_backend(&self.0, pool, name, &known);
                     return Err(EditError(said));
+                }
+                if list.is_empty() {
+                    return Err(EditError(refusal::last_backend(pool, name)));
                 }
             }
             Edit::SetPool(name, table) => set(list(&mut document, "pools"), name, table),
             Edit::RemovePool(name) => {
-                remove(list(&mut document, "pools"), "pool", name)?;
+                let removed = remove(list(&mut document, "pools"), name);
+                removed.map_err(|known| self.no_entry("pool", name, &known))?;
                 if let Some(user) = user(&document, name) {
-                    return Err(EditError(format!("{user} uses pool {name}")));
+                    return Err(EditError(refusal::in_use(name, &user)));
                 }
             }
-            Edit::SetService(name, _) | Edit::RemoveService(name) if name == DEFAULT_NAME => {
-                let said = "the service default is what the top of the file says (`listen`, `backends`): it is changed there";
-                return Err(EditError(said.to_owned()));
+            Edit::SetService(name, _) | Edit::RemoveService(name)
+                if name == DEFAULT_NAME && has_default_service(&document) =>
+            {
+                let asked = asked(edit);
+                return Err(EditError(refusal::default_service(asked)));
             }
             Edit::SetService(name, table) => {
                 // The first service besides the default one, which goes on.
@@ -93,7 +97,8 @@ impl Document {
                 set(list(&mut document, "services"), name, table);
             }
             Edit::RemoveService(name) => {
-                remove(list(&mut document, "services"), "service", name)?;
+                let removed = remove(list(&mut document, "services"), name);
+                removed.map_err(|known| self.no_entry("service", name, &known))?;
             }
         }
         document.retain(|key, value| {
@@ -101,6 +106,15 @@ impl Document {
             !is_list || value.as_array().is_none_or(|list| !list.is_empty())
         });
         Ok(Self(Arc::new(document)))
+    }
+
+    fn no_entry(&self, what: &str, name: &str, known: &[String]) -> EditError {
+        EditError(refusal::no_entry(&self.0, what, name, known))
+    }
+
+    /// The problems of this document, with the names of its entries.
+    pub(super) fn named(&self, problems: Problems) -> Problems {
+        refusal::named(&self.0, problems)
     }
 
     /// This with what another says of some keys at the top: those of which a process would have to be started anew.
@@ -133,7 +147,12 @@ impl Document {
     }
 }
 
-/// Who sends sessions to a pool, in words.
+/// Whether the top of the settings is a service, too.
+fn has_default_service(document: &Map<String, Value>) -> bool {
+    document.contains_key("listen") || !document.contains_key("services")
+}
+
+/// The service that sends sessions to a pool.
 fn user(document: &Map<String, Value>, pool: &str) -> Option<String> {
     let names = |table: &Map<String, Value>| {
         let is_it = |entry: &Value| entry.get("pool").and_then(Value::as_str) == Some(pool);
@@ -142,12 +161,12 @@ fn user(document: &Map<String, Value>, pool: &str) -> Option<String> {
             || routes.is_some_and(|routes| routes.iter().any(is_it))
     };
     if names(document) {
-        return Some(format!("service {DEFAULT_NAME}"));
+        return Some(DEFAULT_NAME.to_owned());
     }
     let services = document.get("services").and_then(Value::as_array);
     let mut users = services.into_iter().flatten();
     let user = users.find(|it| it.as_object().is_some_and(names))?;
-    Some(format!("service {}", name(user)?))
+    name(user).map(str::to_owned)
 }
 
 /// The list of tables under a key.
@@ -212,14 +231,6 @@ fn pool_names(document: &Map<String, Value>) -> Vec<String> {
         .collect()
 }
 
-/// The name of an entry: `NAME=HOST:PORT`, or a table with one.
-fn name(entry: &Value) -> Option<&str> {
-    match entry {
-        Value::String(text) => text.split('=').next(),
-        entry => entry.get("name")?.as_str(),
-    }
-}
-
 fn set(list: &mut Vec<Value>, called: &str, table: &Map<String, Value>) {
     let mut entry = table.clone();
     entry.insert("name".to_owned(), called.into());
@@ -230,22 +241,23 @@ fn set(list: &mut Vec<Value>, called: &str, table: &Map<String, Value>) {
     }
 }
 
-fn remove(list: &mut Vec<Value>, what: &str, called: &str) -> Result<(), EditError> {
+/// Takes an entry out; an error are the names that are there instead.
+fn remove(list: &mut Vec<Value>, called: &str) -> Result<(), Vec<String>> {
     let before = list.len();
     list.retain(|entry| name(entry) != Some(called));
-    if list.len() == before {
-        let known: Vec<String> = list
-            .iter()
-            .filter_map(|entry| name(entry).map(str::to_owned))
-            .collect();
-        // The default one is at the top.
-        if known.is_empty() {
-            let said = format!("no {what} {called:?}; there is only the default one");
-            return Err(EditError(said));
-        }
-        return Err(EditError(no_such(what, called, &known)));
+    if list.len() < before {
+        return Ok(());
     }
-    Ok(())
+    let names = list.iter().filter_map(name);
+    Err(names.map(str::to_owned).collect())
+}
+
+/// What a change does, in a word.
+fn asked(edit: &Edit) -> &'static str {
+    match edit {
+        Edit::RemoveBackend(..) | Edit::RemovePool(_) | Edit::RemoveService(_) => "removed",
+        Edit::SetBackend(..) | Edit::SetPool(..) | Edit::SetService(..) => "changed",
+    }
 }
 
 /// A table: its values, then the tables in it.
@@ -348,28 +360,52 @@ mod tests {
         let none = Edit::SetBackend("q".into(), "a".into(), Map::new());
         assert_eq!(
             now.changed(&none).unwrap_err().to_string(),
-            "no pool \"q\"; known pools: default, p, s"
+            "no pool \"q\"; known pools: default, p, s. `ctl set-pool` makes a new one"
         );
         assert!(Document::default().changed(&none).is_err());
         for (pool, said) in [
             ("default", "no backend \"d\"; known backends: b, c"),
             ("p", "pool p: no backend \"d\"; known backends: z"),
+            (
+                "default",
+                "no backend \"z\"; known backends: b, c. Pool p has one: `ctl remove p/z`",
+            ),
+            (
+                "default",
+                "no backend \"p\"; known backends: b, c. p is a pool: `ctl remove p NAME`, or `ctl remove-pool p`",
+            ),
         ] {
-            let gone = Edit::RemoveBackend(pool.into(), "d".into());
+            let name = said.split('"').nth(1).unwrap();
+            let gone = Edit::RemoveBackend(pool.into(), name.into());
             assert_eq!(now.changed(&gone).unwrap_err().to_string(), said);
         }
     }
 
     #[test]
-    fn the_default_pool_is_no_entry() {
+    fn what_is_at_the_top_is_no_entry() {
         let start = document(r#"{"backends":["a=h:1"]}"#);
-        for edit in [
-            Edit::RemovePool("default".into()),
-            Edit::SetPool("default".into(), object(r#"{"backends":["b=h:2"]}"#)),
+        let table = || object(r#"{"backends":["b=h:2"]}"#);
+        for (edit, begins) in [
+            (
+                Edit::RemovePool("default".into()),
+                "pool default cannot be removed at run time: ",
+            ),
+            (
+                Edit::SetPool("default".into(), table()),
+                "pool default cannot be changed at run time: ",
+            ),
+            (
+                Edit::RemoveService("default".into()),
+                "service default cannot be removed at run time: ",
+            ),
+            (
+                Edit::SetService("default".into(), table()),
+                "service default cannot be changed at run time: ",
+            ),
         ] {
             let said = start.changed(&edit).unwrap_err().to_string();
             assert!(
-                said.starts_with("the pool default is at the top of the file: "),
+                said.starts_with(begins) && said.contains("`ctl reload`"),
                 "{said}"
             );
         }
@@ -407,22 +443,41 @@ mod tests {
         assert!(Config::of_document(&unsaid).unwrap().has_default_service());
         // The pool is in use: the document says so when it is judged.
         let used = now.changed(&Edit::RemovePool("p".into())).unwrap_err();
-        assert_eq!(used.to_string(), "service s uses pool p");
+        assert_eq!(
+            used.to_string(),
+            "service s uses pool p: `ctl set-service s JSON` with another one, or `ctl remove-service s`, comes first"
+        );
         let routed = document(
             r#"{"backends":["a=h:1"],"routes":[{"pool":"p"}],"pools":[{"name":"p","backends":["b=h:2"]}]}"#,
         );
         let used = routed.changed(&Edit::RemovePool("p".into())).unwrap_err();
-        assert_eq!(used.to_string(), "service default uses pool p");
+        assert_eq!(
+            used.to_string(),
+            "service default uses pool p: say another one at the top of the settings file, then `ctl reload`"
+        );
         let last = start.changed(&Edit::RemoveBackend("default".into(), "a".into()));
         assert_eq!(
             last.unwrap_err().to_string(),
-            "a is the last backend of pool default: drain it instead"
+            "a is the last backend of pool default and stays: `ctl drain a` keeps new sessions away"
         );
         let gone = start.changed(&Edit::RemovePool("q".into())).unwrap_err();
         assert_eq!(
             gone.to_string(),
             "no pool \"q\"; there is only the default one"
         );
+        for (edit, hint) in [
+            (
+                Edit::RemovePool("s".into()),
+                "s is a service: `ctl remove-service s`",
+            ),
+            (
+                Edit::RemoveService("p".into()),
+                "p is a pool: `ctl remove-pool p`",
+            ),
+        ] {
+            let said = now.changed(&edit).unwrap_err().to_string();
+            assert!(said.ends_with(hint), "{said}");
+        }
         let now = now.changed(&Edit::RemoveService("s".into())).unwrap();
         let now = now.changed(&Edit::RemovePool("p".into())).unwrap();
         assert_eq!(now.0, start.0);

@@ -274,7 +274,9 @@ fn http(check: &mut Check, entries: &Entries) -> Probe {
     );
     let Entry { key, value } = entries.get("check_status");
     let form = "HTTP statuses such as 200-399 or 200,204,301-302";
-    let statuses = check.parse(&key, value, Statuses::default(), form);
+    check.not_text(&key);
+    let read = |text: &str| text.parse().ok();
+    let statuses = check.read_list(&key, value, Statuses::default(), form, read);
     Probe::Http {
         path,
         host,

@@ -49,7 +49,7 @@ impl fmt::Debug for KafkaGiven {
 /// `None` where no broker is named. What is wrong with the other keys is told all the same.
 pub(super) fn kafka(check: &mut Check, entries: &Entries) -> Option<ProducerConfig> {
     let entry = |key| -> Option<Scalar> { entries.get(key).value.cloned() };
-    let brokers = check.read_with(
+    let brokers = check.read_list(
         "kafka",
         entry("kafka").as_ref(),
         Vec::new(),

@@ -2,25 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use netsocket_settings::{Check, Key, Scalar};
+use netsocket_settings::{BALANCER, Check, Key, Scalar};
 use netsocket_telemetry::names::ENV_KAFKA;
 
 use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
 use super::haproxy_words;
-
-/// What lists all keys, those of the tables included.
-pub(super) const KEY_LIST: &str = "docs/configuration.md";
 
 /// What is said of a key that is not one of `known`.
 pub(crate) fn unknown_key(name: &str, known: &[&str]) -> String {
     if let Some(ours) = haproxy_words::meant(name, known) {
         return format!("HAProxy's word; here it is {ours}");
     }
-    // Whatever is appended to a file lands in its last table.
-    if KEYS.iter().any(|key| key.name == name) {
-        return "a key of the top: it belongs before the first [table]".to_owned();
-    }
-    netsocket_settings::unknown_key(name, known, KEY_LIST)
+    netsocket_settings::unknown_key(name, known, &BALANCER)
 }
 
 /// Every key of the balancer itself. A key that begins with the name of a table in [`TABLES`] may also be in that table,
@@ -216,7 +209,10 @@ impl Entries {
             let found = match raw {
                 None => continue,
                 Some(RawTable::Other) => {
-                    check.problem_at(table, format!("a table with {}", names.join(", ")));
+                    check.problem_at(
+                        table,
+                        format!("a table, [{table}], with {}", names.join(", ")),
+                    );
                     continue;
                 }
                 Some(RawTable::Table { single, misfits }) => {

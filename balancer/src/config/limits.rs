@@ -107,7 +107,7 @@ pub(super) fn proxy(check: &mut Check, entries: &Entries) -> ProxyRules {
 /// Networks with commas between.
 fn networks(check: &mut Check, entries: &Entries, key: &'static str) -> Networks {
     let Entry { key, value } = entries.get(key);
-    check.read_with(
+    check.read_list(
         &key,
         value,
         Networks::default(),

@@ -160,7 +160,7 @@ pub(super) enum RawListen {
 pub(super) fn read(check: &mut Check, raw: Option<&RawListen>) -> Option<Listen> {
     let texts: Vec<(String, &str)> = match raw? {
         RawListen::Other => {
-            check.problem_at("listen", FORM);
+            check.problem_at("listen", format!("a text, or a list of texts: {FORM}"));
             return None;
         }
         RawListen::Text(text) if !text.as_str().contains(',') => {

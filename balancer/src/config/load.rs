@@ -1,10 +1,11 @@
 //! Reads the settings: merges the layers and judges every value.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use netsocket_settings::{Check, Judged, Key, Layers, Problems, Scalar, load_document};
+use netsocket_settings::{BALANCER, Check, Judged, Key, Layers, Problems, Scalar, load_document};
 
 use super::admin::admin_address;
 use super::backends::{self, RawBackends};
@@ -13,7 +14,7 @@ use super::bounds::{DAY, HOUR, SHORTEST};
 use super::document::Document;
 use super::kafka::{self, KafkaGiven};
 use super::keepalive;
-use super::keys::{Entries, Entry, KEY_LIST};
+use super::keys::{Entries, Entry};
 use super::listen::{self, DEFAULT_LISTEN, ListenOptions, RawListen};
 use super::name::is_name;
 use super::raw::{Raw, all_keys};
@@ -31,7 +32,18 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Problems> {
-        Self::judge_with(layers, variable, |_| {})?.finish()
+        Self::judge(layers, variable)?.finish()
+    }
+
+    /// The same, as far as it could be judged.
+    ///
+    /// # Errors
+    /// Why there is nothing to judge.
+    pub fn judge(
+        layers: &Layers<'_>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Judged<Self>, Problems> {
+        Self::judge_with(layers, variable, |_| {})
     }
 
     fn judge_with(
@@ -39,7 +51,7 @@ impl Config {
         variable: impl Fn(&str) -> Option<String>,
         prepare: impl FnOnce(&mut Check),
     ) -> Result<Judged<Self>, Problems> {
-        let loaded = load_document(&all_keys(), KEY_LIST, layers, &variable)?;
+        let loaded = load_document(&all_keys(), &BALANCER, layers, &variable)?;
         let (document, mut check) = loaded.into_check();
         prepare(&mut check);
         let beaten = |key: &Key| {
@@ -73,7 +85,8 @@ impl Config {
     /// # Errors
     /// All problems at once.
     pub(crate) fn of_document(document: &Document) -> Result<Self, Problems> {
-        Self::judge_document(document.clone(), Check::default(), |_| false).finish()
+        let judged = Self::judge_document(document.clone(), Check::default(), |_| false);
+        judged.finish().map_err(|problems| document.named(problems))
     }
 
     fn judge_document(
@@ -133,8 +146,13 @@ impl Config {
             services: Vec::new(),
             pools: Vec::new(),
             admin: admin_address(check, value("admin")),
-            admin_token_file: secret_files::change(check, value("admin_token_file")),
-            admin_read_token_file: secret_files::read(check, value("admin_read_token_file")),
+            admin_token_file: value(secret_files::CHANGE).map(path),
+            admin_read_token_file: value(secret_files::READ).map(path),
+            secrets: secret_files::read(
+                check,
+                value(secret_files::CHANGE),
+                value(secret_files::READ),
+            ),
             producer: kafka::kafka(check, entries),
             kafka_given: KafkaGiven::new(entries),
             backends: backends.fixed,
@@ -178,6 +196,10 @@ impl Config {
             ),
         }
     }
+}
+
+fn path(entry: &Scalar) -> PathBuf {
+    PathBuf::from(entry.as_str())
 }
 
 /// A thing that is off where nothing is said.

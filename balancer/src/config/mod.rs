@@ -32,6 +32,7 @@ mod discovery;
 mod document;
 mod doubts;
 mod dump;
+mod edit_refusal;
 mod entry_keys;
 #[cfg(test)]
 mod example_file;
@@ -86,6 +87,7 @@ pub use listen::{DEFAULT_LISTEN, Listen, ListenAddress, ListenError, ListenOptio
 pub use raw::misspelt_variables;
 pub use relay::{IdleLimits, RelayMode};
 pub use routes::ROUTE_KEYS;
+pub use secret_files::Secrets;
 pub(crate) use services::{PoolPlan, ServicePlan};
 pub use settings::{
     Config, DEFAULT_AGE_JITTER, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DRAIN_TIMEOUT,

@@ -69,7 +69,7 @@ pub(super) fn read(
         "an IP address",
         |text| text.parse().ok().map(Some),
     );
-    let sources = check.read_with(
+    let sources = check.read_list(
         "source",
         value("source"),
         Vec::new(),

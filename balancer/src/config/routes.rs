@@ -1,11 +1,11 @@
 //! The rules of a service: `[[services.routes]]`, and `[[routes]]` for the default service.
 
-use netsocket_settings::Check;
+use netsocket_settings::{Check, Scalar};
 
 use super::keys::unknown_key;
 use super::name::is_name;
 use super::raw_value::{RawMap, RawValue};
-use crate::core::admission::Networks;
+use crate::core::admission::{Network, Networks};
 use crate::core::routing::{NamePattern, Protocol, RouteAction, RouteRule};
 
 /// The keys of a rule.
@@ -141,10 +141,16 @@ pub(super) fn one<T>(
 }
 
 fn networks(check: &mut Check, texts: &[String]) -> Networks {
-    let each = texts.iter().map(|text| text.parse());
-    each.collect::<Result<Networks, _>>().unwrap_or_else(|_| {
-        let allowed = "addresses or networks, such as 10.0.0.0/8 or ::1";
-        check.problem("from", texts.join(","), allowed);
-        Networks::default()
-    })
+    let entry = (!texts.is_empty()).then(|| Scalar(texts.join(",")));
+    let allowed = "addresses or networks, such as 10.0.0.0/8 or ::1";
+    check.read_list(
+        "from",
+        entry.as_ref(),
+        Networks::default(),
+        allowed,
+        |text| {
+            let each = text.split(',').map(|one| one.trim().parse::<Network>());
+            each.collect::<Result<Networks, _>>().ok()
+        },
+    )
 }

@@ -69,6 +69,8 @@ fn kind(value: &Value) -> &'static str {
 pub(super) fn kind_of_list(list: &[Value]) -> &'static str {
     match list {
         [] => "an empty list",
+        list if list.iter().all(Value::is_object) => "a list of tables",
+        list if list.iter().any(Value::is_array) => "a list of lists",
         _ => "a list",
     }
 }

@@ -135,7 +135,7 @@ fn tables<'a>(check: &mut Check, key: &str, raw: Option<RawTables<'a>>) -> Vec<R
         None => Vec::new(),
         Some(RawTables::List(list)) => list,
         Some(RawTables::Other) => {
-            check.problem_at(key, LIST_FORM);
+            check.problem_at(key, format!("{LIST_FORM}: [[{key}]]"));
             Vec::new()
         }
     }

@@ -22,6 +22,7 @@ use super::lifecycle::{self, LifecycleRules};
 use super::limits::{self, QueueRules};
 use super::listen::{DEFAULT_LISTEN, Listen, ListenOptions};
 use super::relay::{IdleLimits, RelayMode};
+use super::secret_files::Secrets;
 use crate::core::admission::Limits;
 use crate::core::balance::Policy;
 use crate::core::health::{Checks, HealthRules};
@@ -76,6 +77,8 @@ pub struct Config {
     pub admin_token_file: Option<PathBuf>,
     /// File whose first line is the secret for reading, or its hash; `None`: everybody may read.
     pub admin_read_token_file: Option<PathBuf>,
+    /// What is in these files, if they were read as the settings were judged.
+    pub secrets: Option<Secrets>,
     /// Where telemetry is sent; `None`: it stays in the embedded history.
     pub producer: Option<ProducerConfig>,
     /// The Kafka settings as given, as text.
@@ -170,6 +173,7 @@ impl Default for Config {
             admin: DEFAULT_ADMIN,
             admin_token_file: None,
             admin_read_token_file: None,
+            secrets: None,
             producer: None,
             kafka_given: KafkaGiven::default(),
             backends: Vec::new(),

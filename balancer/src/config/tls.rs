@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use netsocket_credentials::{
-    FileError, certificates, client_verifier, expiry, host_names, identity, server_config,
+    FileError, Moment, certificates, chain_doubts, client_verifier, expiry, host_names, identity,
+    server_config,
 };
 use netsocket_settings::{AdminAddress, Check, Scalar};
 use ring::digest::{Context, SHA256};
@@ -14,6 +15,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
 use serde_json::Value;
 
 use super::bounds::{HOUR, SHORTEST};
@@ -257,6 +259,7 @@ fn entries(check: &mut Check, raw: Option<RawValue<'_>>) -> Vec<Entry> {
             RawValue::Single(file) => {
                 let file = PathBuf::from(file.0);
                 let read = kept(check, &key, identity(&file, &file))?;
+                doubt(check, &key, &file, &read);
                 Some(entry(file, read, Vec::new()))
             }
             RawValue::Table(table) => {
@@ -296,13 +299,22 @@ fn table_entry(check: &mut Check, mut table: RawMap<'_>) -> Option<Entry> {
         };
         check.problem(key, error.path.display(), error.problem);
     });
-    Some(entry(certificate, read.ok()?, names))
+    let read = read.ok()?;
+    doubt(check, "certificate", &certificate, &read);
+    Some(entry(certificate, read, names))
+}
+
+/// Records why clients would refuse a certificate.
+fn doubt(check: &mut Check, key: &str, file: &Path, identity: &CertifiedKey) {
+    for said in chain_doubts(&identity.cert, Moment::at(SystemTime::now())) {
+        check.doubt(key, file.display(), said);
+    }
 }
 
 /// Without names, those in the certificate count.
 fn entry(
     certificate: PathBuf,
-    key: rustls::sign::CertifiedKey,
+    key: CertifiedKey,
     mut names: Vec<crate::core::routing::NamePattern>,
 ) -> Entry {
     if names.is_empty() {

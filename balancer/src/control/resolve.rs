@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use netsocket_settings::{AdminAddress, reason};
 
-use crate::config::{BackendAddress, Config, secret_files};
+use crate::config::{BackendAddress, Config, Secrets, secret_files};
 use crate::core::backend::BackendSpec;
-use crate::data_path::process_rules::Secrets;
 
 /// Why the balancer cannot start. The operator has to fix it; retrying does not help.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +63,11 @@ fn privileged(address: &str, error: &io::Error) -> &'static str {
     }
 }
 
-/// The secrets of the admin HTTP, from their files.
+/// The secrets of the admin HTTP, from their files: those that were read as the settings were judged, if they were.
 pub(crate) fn secrets(config: &Config) -> Result<Secrets, BindError> {
+    if let Some(read) = &config.secrets {
+        return Ok(read.clone());
+    }
     let change = config.admin_token_file.as_deref();
     let change = change.map(|path| opened(secret_files::CHANGE, path, secret_files::token));
     let read = config.admin_read_token_file.as_deref();
@@ -128,5 +130,39 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
         Ok(resolved)
     } else {
         Err(BindError::Resolve(problems))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netsocket_settings::Layers;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_read_once_and_short_ones_doubted() {
+        let dir = tempfile::tempdir().unwrap();
+        let [change, read, file] =
+            ["change", "read", "balancer.toml"].map(|it| dir.path().join(it));
+        std::fs::write(&change, "x\n").unwrap();
+        std::fs::write(&read, "0123456789abcdef\n").unwrap();
+        let text = format!(
+            "backends = ['a=h:1']\nadmin_token_file = {change:?}\nadmin_read_token_file = {read:?}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let layers = Layers {
+            file: Some(&file),
+            flags: vec![],
+        };
+        let judged = Config::judge_to_start(&layers, |_| None).unwrap();
+        let said = judged.doubts();
+        let expected =
+            format!(":2:1: admin_token_file = {change:?}: a token of 1 character can be");
+        assert!(said.len() == 1 && said[0].contains(&expected), "{said:?}");
+        let config = judged.finish().unwrap();
+        std::fs::remove_file(&change).unwrap();
+        let secrets = secrets(&config).unwrap();
+        assert_eq!(secrets.change.as_deref(), Some("x"));
+        assert!(!format!("{secrets:?}").contains('x'), "{secrets:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use netsocket_settings::{AdminAddress, Problems, Supervisor};
 use tokio::sync::mpsc::Receiver;
 
-use crate::config::{Config, ListenOptions};
+use crate::config::{Config, ListenOptions, Secrets};
 use crate::control::admin_listener;
 use crate::control::binding::{Bound, bind_all};
 use crate::control::handover::{Inherited, Predecessor, Program};
@@ -20,7 +20,6 @@ use crate::control::systemd::Manager;
 use crate::core::pool::{Pool, PoolIdentity};
 use crate::core::session_record::SessionRecord;
 use crate::data_path::listen_socket::ListenSocket;
-use crate::data_path::process_rules::Secrets;
 use crate::data_path::shared::RecordHook;
 use crate::data_path::unix_listener::SocketFile;
 

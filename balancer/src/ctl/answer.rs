@@ -90,6 +90,14 @@ pub(super) struct Pool {
     pub(super) queued: u64,
     pub(super) queue_limit: u64,
     pub(super) backends: Vec<Backend>,
+    pub(super) groups: Vec<Group>,
+}
+
+/// Backends behind a DNS name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Group {
+    pub(super) name: String,
 }
 
 /// `/api/v1/backends/NAME`.
@@ -131,7 +139,7 @@ impl Status {
 
     /// How many backends are up, of how many; those that are leaving do not count.
     pub(super) fn up(&self) -> (usize, usize) {
-        let members = self.backends().filter(|it| it.state != "leaving");
+        let members = self.backends().filter(|it| !it.is_leaving());
         let states: Vec<_> = members.map(|it| it.state == "up").collect();
         (states.iter().filter(|up| **up).count(), states.len())
     }
@@ -148,7 +156,22 @@ impl Status {
     }
 }
 
+impl Pool {
+    /// What can be removed from it: its backends, and the names that DNS is asked for.
+    pub(super) fn entries(&self) -> Vec<String> {
+        let backends = self.backends.iter().filter(|it| !it.is_leaving());
+        let backends = backends.map(|it| &it.name);
+        let all = backends.chain(self.groups.iter().map(|it| &it.name));
+        all.cloned().collect()
+    }
+}
+
 impl Backend {
+    /// Whether it is no longer in its pool.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.state == "leaving"
+    }
+
     /// What tells it from the backends of other pools.
     pub(super) fn full_name(&self) -> String {
         if self.pool.is_empty() {
@@ -251,6 +274,8 @@ impl Transition {
 #[serde(default)]
 pub(super) struct Differences {
     pub(super) differences: Vec<String>,
+    /// What they are compared with; none: flags and environment.
+    pub(super) settings_file: Option<String>,
 }
 
 /// `/api/v1/reload`
@@ -264,6 +289,22 @@ pub(super) struct Reloaded {
     pub(super) needs_restart: Vec<String>,
     pub(super) cut: u64,
     pub(super) warnings: Vec<String>,
+}
+
+impl Reloaded {
+    /// This, and what one after it did.
+    pub(super) fn and(mut self, next: Self) -> Self {
+        self.generation = next.generation;
+        self.changed.extend(next.changed);
+        self.backends.added.extend(next.backends.added);
+        self.backends.removed.extend(next.backends.removed);
+        self.backends.altered.extend(next.backends.altered);
+        self.services.extend(next.services);
+        self.needs_restart.extend(next.needs_restart);
+        self.cut += next.cut;
+        self.warnings.extend(next.warnings);
+        self
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

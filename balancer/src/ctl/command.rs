@@ -6,25 +6,33 @@ use clap::{Args, Subcommand};
 
 use crate::config::RelayMode;
 
+/// In the help, what all commands have stands behind what only one has.
+const BEHIND: usize = 100;
+
 /// The arguments of `ctl`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// File whose first line is the token, for changes from another machine and where reading needs one
-    #[arg(long, global = true, value_name = "FILE")]
+    /// File whose first line is the token
+    #[arg(long, global = true, value_name = "FILE", display_order = BEHIND)]
     pub token_file: Option<PathBuf>,
-    /// Use TLS, and trust the CAs in this file [default: the certificate in the settings, if they have one]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Use TLS and trust these CAs [default: settings]
+    #[arg(long, global = true, value_name = "FILE", display_order = BEHIND)]
     pub ca_file: Option<PathBuf>,
-    /// The name that the balancer's certificate must be for, if it is not the host of --admin
-    #[arg(long, global = true, value_name = "NAME", requires = "ca_file")]
+    /// Name in the certificate, if not that of --admin
+    #[arg(long, global = true, value_name = "NAME", requires = "ca_file", display_order = BEHIND)]
     pub tls_name: Option<String>,
     /// Print the JSON answer of the API unchanged
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = BEHIND)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
     pub action: Action,
 }
+
+const SET_POOL: &str = r#"Example:
+  netsocket-balancer ctl set-pool p '{"backends": ["a=10.0.0.9:9000"]}'"#;
+const SET_SERVICE: &str = r#"Example:
+  netsocket-balancer ctl set-service s '{"listen": "0.0.0.0:80", "pool": "p"}'"#;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -33,14 +41,15 @@ pub enum Action {
     Status,
     /// List the backends
     Backends,
-    /// Stop sending new sessions to a backend
+    /// Stop sending new sessions to backends
     Drain {
-        /// The backend
-        name: String,
-        /// Close the remaining sessions by then, such as 30s; without it they end by themselves
+        /// The backends
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+        /// Close the rest after this time, such as 30s
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         deadline: Option<String>,
-        /// Spread the closing over this last part of the deadline [default: a third of it]
+        /// Spread that over this last part [default: 1/3]
         #[arg(
             long,
             value_name = "TIME",
@@ -52,20 +61,23 @@ pub enum Action {
         #[arg(long)]
         wait: bool,
     },
-    /// Put a backend back into service
+    /// Put backends back into service
     Ready {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
-    /// Take a backend out of service: no new sessions, no checks
+    /// Take backends out of service: no new sessions, no checks
     Maintenance {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
-    /// Change the weight of a backend until the next reload
+    /// Change the weight of backends until the next reload
     Weight {
-        /// The backend
-        name: String,
+        /// The backends
+        #[arg(value_name = "NAME", required = true, allow_negative_numbers = true)]
+        names: Vec<String>,
         /// 0 to 256; 0: no new sessions
         #[arg(allow_negative_numbers = true)]
         weight: String,
@@ -73,7 +85,7 @@ pub enum Action {
     /// Add a backend to a pool, until the next reload or restart
     #[command(override_usage = "netsocket-balancer ctl add [OPTIONS] [POOL] <NAME=HOST:PORT>")]
     Add {
-        /// The backend; before it the pool, if that is not the default one
+        /// The backend; before it the pool, unless default
         #[arg(value_name = "NAME=HOST:PORT", num_args = 1..=2, required = true)]
         place: Vec<String>,
         /// Its weight
@@ -85,21 +97,22 @@ pub enum Action {
         /// No new sessions until `ctl ready`
         #[arg(long)]
         drained: bool,
-        /// If there is a backend of this name, put this one in its place
+        /// Replace a backend that has this name
         #[arg(long)]
         replace: bool,
         /// Another key of the backend's table
         #[arg(long = "set", value_name = "KEY=VALUE")]
         keys: Vec<String>,
     },
-    /// Remove a backend of a pool, until the next reload or restart
-    #[command(override_usage = "netsocket-balancer ctl remove [OPTIONS] [POOL] <NAME>")]
+    /// Remove backends, until the next reload or restart
+    #[command(override_usage = "netsocket-balancer ctl remove [OPTIONS] [POOL] <NAME>...")]
     Remove {
-        /// The backend; before it the pool, if that is not the default one
-        #[arg(value_name = "NAME", num_args = 1..=2, required = true)]
-        place: Vec<String>,
+        /// The backends; before them the pool, unless default
+        #[arg(value_name = "NAME", required = true)]
+        places: Vec<String>,
     },
     /// Add or change a pool, until the next reload or restart
+    #[command(after_help = SET_POOL)]
     SetPool {
         /// The pool
         name: String,
@@ -107,12 +120,14 @@ pub enum Action {
         #[arg(value_name = "JSON")]
         table: String,
     },
-    /// Remove a pool
+    /// Remove pools, until the next reload or restart
     RemovePool {
-        /// The pool
-        name: String,
+        /// The pools
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
     /// Add or change a service, until the next reload or restart
+    #[command(after_help = SET_SERVICE)]
     SetService {
         /// The service
         name: String,
@@ -120,16 +135,17 @@ pub enum Action {
         #[arg(value_name = "JSON")]
         table: String,
     },
-    /// Remove a service
+    /// Remove services, until the next reload or restart
     RemoveService {
-        /// The service
-        name: String,
+        /// The services
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
     },
-    /// Show how the running settings differ from the file
+    /// Show how the settings differ from the file or the flags
     Diff,
     /// Print the running settings as a file
     Save {
-        /// Put it in the place of this file, which may be that of --config
+        /// Replace this file, also that of --config
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -139,14 +155,18 @@ pub enum Action {
         #[arg(long, value_name = "NAME")]
         backend: Option<String>,
     },
-    /// Close a session, or all sessions of a backend
+    /// Close sessions, or all sessions of a backend
     #[command(
-        override_usage = "netsocket-balancer ctl kill [OPTIONS] <ID>\n       netsocket-balancer ctl kill [OPTIONS] --backend <NAME>"
+        override_usage = "netsocket-balancer ctl kill [OPTIONS] <ID>...\n       netsocket-balancer ctl kill [OPTIONS] --backend <NAME>"
     )]
     Kill {
-        /// The ID of the session, from `ctl sessions`
-        #[arg(required_unless_present = "backend", conflicts_with = "backend")]
-        id: Option<String>,
+        /// The IDs of the sessions, from `ctl sessions`
+        #[arg(
+            value_name = "ID",
+            required_unless_present = "backend",
+            conflicts_with = "backend"
+        )]
+        ids: Vec<String>,
         /// Close all sessions of this backend
         #[arg(long, value_name = "NAME")]
         backend: Option<String>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Command;
 use netsocket_settings::{Flag, Layers};
 
-use super::answer::{Sessions, Status};
+use super::answer::{Pool, Sessions, Status};
 use super::command::{Action, Arguments};
 use super::error::CtlError;
 use super::http::{Client, parsed};
@@ -28,6 +28,7 @@ enum Wanted {
     Backend,
     /// A backend, or the pool before it.
     BackendOrPool,
+    /// One of this pool; any, where it is the name of a backend.
     BackendOf(String),
     Pool,
     /// One that is not at the top of the file.
@@ -67,7 +68,8 @@ pub(super) fn complete(
     let late = |_| CtlError::Unreachable("no answer in time".to_owned());
     for name in receiver.recv_timeout(LIMIT).map_err(late)?? {
         // A name is a line.
-        if !name.contains(char::is_control) {
+        let is_typed = typed.places.contains(&name);
+        if !is_typed && !name.contains(char::is_control) {
             writeln!(out, "{name}")?;
         }
     }
@@ -137,13 +139,13 @@ impl Typed {
         match (action.as_str(), self.flag.as_deref(), place) {
             ("sessions" | "kill", Some("backend"), _) => Some(Wanted::Backend),
             (_, Some(_), _) => None,
-            ("drain" | "ready" | "maintenance" | "weight", None, 0) => Some(Wanted::Backend),
+            ("drain" | "ready" | "maintenance" | "weight", None, _) => Some(Wanted::Backend),
             ("remove", None, 0) => Some(Wanted::BackendOrPool),
-            ("remove", None, 1) => self.places.first().cloned().map(Wanted::BackendOf),
+            ("remove", None, _) => self.places.first().cloned().map(Wanted::BackendOf),
             ("add", None, 0) => Some(Wanted::Pool),
-            ("set-pool" | "remove-pool", None, 0) => Some(Wanted::NamedPool),
-            ("set-service" | "remove-service", None, 0) => Some(Wanted::Service),
-            ("kill", None, 0) if !self.flags.contains_key("backend") => Some(Wanted::Session),
+            ("set-pool", None, 0) | ("remove-pool", None, _) => Some(Wanted::NamedPool),
+            ("set-service", None, 0) | ("remove-service", None, _) => Some(Wanted::Service),
+            ("kill", None, _) if !self.flags.contains_key("backend") => Some(Wanted::Session),
             _ => None,
         }
     }
@@ -197,9 +199,8 @@ fn names(client: &Client, wanted: &Wanted) -> Result<Vec<String>, CtlError> {
         Wanted::Backend | Wanted::Session => backends().collect(),
         Wanted::BackendOrPool => backends().chain(pools()).collect(),
         Wanted::BackendOf(pool) => {
-            let pools = status.pools.iter().filter(|it| it.name == *pool);
-            let backends = pools.flat_map(|it| &it.backends);
-            backends.map(|it| it.name.clone()).collect()
+            let pool = status.pools.iter().find(|it| it.name == *pool);
+            pool.map_or_else(|| backends().collect(), Pool::entries)
         }
         Wanted::Pool => pools().collect(),
         Wanted::NamedPool => pools().filter(|name| name != DEFAULT_NAME).collect(),
@@ -231,19 +232,23 @@ mod tests {
             ("ctl drain --wait", Some(Wanted::Backend)),
             ("ctl drain --deadline", None),
             ("ctl drain --deadline 9s", Some(Wanted::Backend)),
-            ("ctl drain a", None),
+            ("ctl drain a", Some(Wanted::Backend)),
             (
                 "--admin 127.0.0.1 : 1 ctl --json ready",
                 Some(Wanted::Backend),
             ),
             ("ctl --admin = 127.0.0.1 : 1 weight", Some(Wanted::Backend)),
-            ("ctl weight a", None),
+            ("ctl weight a", Some(Wanted::Backend)),
             ("ctl remove", Some(Wanted::BackendOrPool)),
             ("ctl remove files", Some(of("files"))),
+            ("ctl remove files a", Some(of("files"))),
             ("ctl add", Some(Wanted::Pool)),
             ("ctl remove-pool", Some(Wanted::NamedPool)),
             ("ctl remove-service", Some(Wanted::Service)),
             ("ctl kill", Some(Wanted::Session)),
+            ("ctl kill 0-1-2", Some(Wanted::Session)),
+            ("ctl remove-pool p", Some(Wanted::NamedPool)),
+            ("ctl set-pool p", None),
             ("ctl kill --backend", Some(Wanted::Backend)),
             ("ctl kill --backend a", None),
             ("ctl sessions", None),

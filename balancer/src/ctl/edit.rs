@@ -1,15 +1,101 @@
 //! The requests that change the settings of a running balancer.
 
+use std::io::Write;
+
 use serde_json::{Map, Value};
 
+use super::answer::{Reloaded, Status};
 use super::command::Action;
+use super::console::Console;
 use super::error::CtlError;
-use super::http::{Change, encoded};
-use super::values;
-use crate::config::DEFAULT_NAME;
+use super::http::{Change, encoded, parsed};
+use super::removal::{self, in_pool};
+use super::{values, view};
 
-/// What an action asks for.
-pub(super) fn request(action: &Action) -> Result<Change, CtlError> {
+/// Tables that would be right.
+const POOL: &str = r#"{"backends": ["a=10.0.0.9:9000"]}"#;
+const SERVICE: &str = r#"{"listen": "0.0.0.0:1883", "pool": "mqtt"}"#;
+
+impl Console {
+    /// Changes the settings and shows what that did, all of it at once.
+    pub(super) fn edit(&self, out: &mut impl Write, action: &Action) -> Result<(), CtlError> {
+        let status = || parsed(&self.client.ask("GET", "/api/v1/pools", "")?);
+        let mut done: Option<Reloaded> = None;
+        let mut ended = Ok(());
+        for change in requests(action, status)? {
+            let said = match self.client.change(&change) {
+                Ok(said) => said,
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
+            };
+            if self.json {
+                writeln!(out, "{}", said.trim_end())?;
+            }
+            let next: Reloaded = parsed(&said)?;
+            done = Some(match done {
+                Some(before) => before.and(next),
+                None => next,
+            });
+        }
+        if let Some(done) = done.filter(|_| !self.json) {
+            out.write_all(view::applied(&done).as_bytes())?;
+        }
+        ended
+    }
+}
+
+/// What an action asks for. `status` is asked for where several names have to be there.
+fn requests(
+    action: &Action,
+    status: impl FnOnce() -> Result<Status, CtlError>,
+) -> Result<Vec<Change>, CtlError> {
+    let paths: Vec<String> = match action {
+        Action::Remove { places } => {
+            let places = match places.as_slice() {
+                [only] => vec![in_pool(only)],
+                several => removal::backends(&status()?, several)?,
+            };
+            let paths = places.iter().map(|(pool, name)| backend_path(pool, name));
+            paths.collect()
+        }
+        Action::RemovePool { names } => {
+            let known = |status: Status| status.pools.into_iter().map(|it| it.name).collect();
+            let names = several("pool", names, status, known)?;
+            names.iter().map(|name| path("pools", name)).collect()
+        }
+        Action::RemoveService { names } => {
+            let known = |status: Status| status.services.into_iter().map(|it| it.name).collect();
+            let names = several("service", names, status, known)?;
+            names.iter().map(|name| path("services", name)).collect()
+        }
+        set => return Ok(vec![request(set)?]),
+    };
+    let changes = paths.into_iter().map(|path| Change {
+        method: "DELETE",
+        path,
+        body: String::new(),
+        only_new: false,
+    });
+    Ok(changes.collect())
+}
+
+/// One name is judged by the balancer, several are looked up first.
+fn several(
+    what: &str,
+    names: &[String],
+    status: impl FnOnce() -> Result<Status, CtlError>,
+    known: impl FnOnce(Status) -> Vec<String>,
+) -> Result<Vec<String>, CtlError> {
+    match names {
+        [_] => Ok(names.to_vec()),
+        names => removal::named(what, &known(status()?), names),
+    }
+}
+
+/// What an action asks for that sets something.
+fn request(action: &Action) -> Result<Change, CtlError> {
     let only_new = matches!(action, Action::Add { replace: false, .. });
     let (method, path, body) = parts(action)?;
     Ok(Change {
@@ -31,7 +117,10 @@ fn parts(action: &Action) -> Result<(&'static str, String, String), CtlError> {
             keys,
             replace: _,
         } => {
-            let (pool, backend) = in_pool(place);
+            let (pool, backend) = match place.as_slice() {
+                [pool, backend] => (pool.clone(), backend.clone()),
+                one => in_pool(one.first().map_or("", String::as_str)),
+            };
             let (name, address) = backend.split_once('=').ok_or_else(|| {
                 CtlError::Usage(format!(
                     "add: the backend must be NAME=HOST:PORT, got {backend:?}"
@@ -52,41 +141,25 @@ fn parts(action: &Action) -> Result<(&'static str, String, String), CtlError> {
             values::backend(name, &table)?;
             (
                 "PUT",
-                backend_path(pool, name),
+                backend_path(&pool, name),
                 Value::Object(table).to_string(),
             )
         }
-        Action::Remove { place } => {
-            let (pool, name) = in_pool(place);
-            ("DELETE", backend_path(pool, name), String::new())
+        Action::SetPool { name, table } => ("PUT", path("pools", name), json(table, POOL)?),
+        Action::SetService { name, table } => {
+            ("PUT", path("services", name), json(table, SERVICE)?)
         }
-        Action::SetPool { name, table } => ("PUT", path("pools", name), json(table)?),
-        Action::RemovePool { name } => ("DELETE", path("pools", name), String::new()),
-        Action::SetService { name, table } => ("PUT", path("services", name), json(table)?),
-        Action::RemoveService { name } => ("DELETE", path("services", name), String::new()),
         _ => return Err(CtlError::Usage("no change".to_owned())),
     })
 }
 
 /// A table as it was given.
-fn json(table: &str) -> Result<String, CtlError> {
+fn json(table: &str, example: &str) -> Result<String, CtlError> {
     match serde_json::from_str::<Map<String, Value>>(table) {
         Ok(_) => Ok(table.to_owned()),
         Err(error) => Err(CtlError::Usage(format!(
-            "the table must be a JSON object, got {table:?}: {error}"
+            "the table must be a JSON object such as {example}, got {table:?}: {error}"
         ))),
-    }
-}
-
-/// The pool, where it is said, and what follows.
-fn in_pool(place: &[String]) -> (&str, &str) {
-    match place {
-        [pool, backend] => (pool, backend),
-        [backend] => backend
-            .split_once('/')
-            .filter(|(pool, _)| !pool.contains('='))
-            .unwrap_or((DEFAULT_NAME, backend)),
-        _ => (DEFAULT_NAME, ""),
     }
 }
 
@@ -115,7 +188,10 @@ mod tests {
     fn backends_are_named_with_or_without_their_pool() {
         let asked = |line: &str| {
             let words = line.split(' ');
-            request(&Line::parse_from(words).arguments.action).unwrap()
+            let action = Line::parse_from(words).arguments.action;
+            let mut asked = requests(&action, || unreachable!("one name")).unwrap();
+            assert_eq!(asked.len(), 1);
+            asked.remove(0)
         };
         let body = r#"{"address":"10.0.0.9:9000","check_port":"9","drained":true,"weight":2}"#;
         let add = Change {
@@ -145,6 +221,6 @@ mod tests {
         );
         let wrong = Line::parse_from(["ctl", "set-pool", "files", "[]"]).arguments;
         let error = request(&wrong.action).unwrap_err().to_string();
-        assert!(error.starts_with("the table must be a JSON object, got \"[]\""));
+        assert!(error.contains("{\"backends\": [\"a=10.0.0.9:9000\"]}, got \"[]\""));
     }
 }

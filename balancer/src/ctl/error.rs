@@ -25,6 +25,12 @@ impl CtlError {
         Self::Unreachable("the balancer stopped".to_owned())
     }
 
+    /// What is wrong with some of several names.
+    pub(super) fn nothing_changed(mut wrong: Vec<String>) -> Self {
+        wrong.push("nothing was changed".to_owned());
+        Self::Refused(wrong.join("\n"))
+    }
+
     /// The exit code: 1 refused by the balancer, 2 wrong usage, 3 cannot connect.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -26,11 +26,14 @@
 //! ```
 
 mod answer;
+mod backends;
 mod command;
 mod complete;
+mod console;
 mod edit;
 mod error;
 mod http;
+mod removal;
 mod save;
 mod secure;
 mod table;
@@ -44,13 +47,14 @@ use std::path::{Path, PathBuf};
 
 use netsocket_credentials::FileError;
 use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
-use serde::de::DeserializeOwned;
 
-use self::answer::{Backend, Differences, Reloaded, Sessions, Status, Transitions};
+use self::answer::{Differences, Reloaded, Sessions, Status, Transitions};
+use self::backends::Ask;
 pub use self::command::{Action, Arguments};
 use self::complete::ADMIN;
+use self::console::Console;
 pub use self::error::CtlError;
-use self::http::{Client, encoded};
+use self::http::{Client, encoded, parsed};
 pub use self::secure::{Connection, Trust, secured};
 use self::top::Display;
 use crate::config::AdminSettings;
@@ -93,6 +97,7 @@ pub fn run(
             .settings()
             .and_then(|text| save::replace(file, &text))
             .map(Some),
+        Action::Diff => console.differences(out),
         action => console.act(action, out).map(|()| None),
     };
     match done {
@@ -240,14 +245,16 @@ fn token(file: &Path) -> io::Result<String> {
     }
 }
 
-/// What the commands work with.
-struct Console {
-    client: Client,
-    json: bool,
-    display: Display,
-}
-
 impl Console {
+    /// Shows how the running settings differ; returns from what, where that is no file.
+    fn differences(&self, out: &mut impl Write) -> Result<Option<String>, CtlError> {
+        let body = self.client.ask("GET", "/api/v1/config/differences", "")?;
+        self.show(out, &body, view::differences)?;
+        let found: Differences = parsed(&body)?;
+        let is_plain = found.settings_file.is_some() || found.differences.is_empty() || self.json;
+        Ok((!is_plain).then(|| format!("compared with {}", view::WITHOUT_FILE)))
+    }
+
     fn act(&self, action: &Action, out: &mut impl Write) -> Result<(), CtlError> {
         match action {
             Action::Status => {
@@ -267,19 +274,26 @@ impl Console {
                 view::transitions(&list.transitions)
             }),
             Action::Drain {
-                name,
+                names,
                 deadline,
                 spread,
                 wait,
-            } => self.drain(out, name, deadline.as_deref(), spread.as_deref(), *wait),
-            Action::Ready { name } => self.backend(out, "POST", name, "ready", ""),
-            Action::Maintenance { name } => self.backend(out, "POST", name, "maintenance", ""),
-            Action::Weight { name, weight } => {
-                let weight = values::weight(weight)?;
-                let body = format!("{{\"weight\":{weight}}}");
-                self.backend(out, "PUT", name, "weight", &body)
+            } => self.drain(out, names, deadline.as_deref(), spread.as_deref(), *wait),
+            Action::Ready { names } => self.each(out, names, &Ask::post("ready")).map(drop),
+            Action::Maintenance { names } => {
+                let ask = Ask::post("maintenance");
+                self.each(out, names, &ask).map(drop)
             }
-            Action::Kill { id, backend } => self.kill(out, id.as_deref(), backend.as_deref()),
+            Action::Weight { names, weight } => {
+                let weight = values::weight(weight)?;
+                let ask = Ask {
+                    method: "PUT",
+                    what: "weight",
+                    body: format!("{{\"weight\":{weight}}}"),
+                };
+                self.each(out, names, &ask).map(drop)
+            }
+            Action::Kill { ids, backend } => self.kill(out, ids, backend.as_deref()),
             Action::Relay { mode: None } => self.said(out, "GET", "/api/v1/relay", ""),
             Action::Relay { mode: Some(mode) } => {
                 let body = serde_json::json!({ "mode": mode }).to_string();
@@ -294,127 +308,10 @@ impl Console {
             | Action::SetPool { .. }
             | Action::RemovePool { .. }
             | Action::SetService { .. }
-            | Action::RemoveService { .. } => {
-                let change = edit::request(action)?;
-                let said = self.client.change(&change)?;
-                self.show(out, &said, |done: &Reloaded| view::applied(done))
-            }
-            Action::Diff => self.read(out, "/api/v1/config/differences", |it: &Differences| {
-                view::differences(it)
-            }),
+            | Action::RemoveService { .. } => self.edit(out, action),
+            Action::Diff => self.differences(out).map(drop),
             Action::Save { .. } => Ok(out.write_all(self.settings()?.as_bytes())?),
             Action::Top { count } => top::top(&self.client, out, self.display, *count),
-        }
-    }
-
-    /// The running settings as a file.
-    fn settings(&self) -> Result<String, CtlError> {
-        self.client.ask("POST", "/api/v1/config/file", "")
-    }
-
-    /// Reads a path and shows it.
-    fn read<T: DeserializeOwned>(
-        &self,
-        out: &mut impl Write,
-        path: &str,
-        view: impl FnOnce(&T) -> String,
-    ) -> Result<(), CtlError> {
-        let body = self.client.ask("GET", path, "")?;
-        self.show(out, &body, view)
-    }
-
-    fn show<T: DeserializeOwned>(
-        &self,
-        out: &mut impl Write,
-        body: &str,
-        view: impl FnOnce(&T) -> String,
-    ) -> Result<(), CtlError> {
-        if self.json {
-            writeln!(out, "{}", body.trim_end())?;
-        } else {
-            out.write_all(view(&http::parsed(body)?).as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// Shows what is answered as it is: `key: value` lines of an object.
-    fn said(
-        &self,
-        out: &mut impl Write,
-        method: &str,
-        path: &str,
-        body: &str,
-    ) -> Result<(), CtlError> {
-        let said = self.client.ask(method, path, body)?;
-        match serde_json::from_str::<serde_json::Map<_, _>>(&said) {
-            Ok(object) if !self.json => out.write_all(view::object(&object).as_bytes())?,
-            _ => writeln!(out, "{}", said.trim_end())?,
-        }
-        Ok(())
-    }
-
-    /// Changes a backend and shows it.
-    fn backend(
-        &self,
-        out: &mut impl Write,
-        method: &str,
-        name: &str,
-        what: &str,
-        body: &str,
-    ) -> Result<(), CtlError> {
-        let path = format!("/api/v1/backends/{}/{what}", encoded(name));
-        let said = self.client.ask(method, &path, body)?;
-        self.show(out, &said, |backend: &Backend| match what {
-            "weight" => view::weighed(backend),
-            _ => view::backend(backend),
-        })
-    }
-
-    fn drain(
-        &self,
-        out: &mut impl Write,
-        name: &str,
-        deadline: Option<&str>,
-        spread: Option<&str>,
-        wait: bool,
-    ) -> Result<(), CtlError> {
-        values::drain_times(deadline, spread)?;
-        let mut body = serde_json::Map::new();
-        for (key, value) in [("deadline", deadline), ("spread", spread)] {
-            body.extend(value.map(|value| (key.to_owned(), value.into())));
-        }
-        let body = serde_json::Value::Object(body).to_string();
-        self.backend(out, "POST", name, "drain", &body)?;
-        if wait {
-            out.flush()?;
-            top::wait(&self.client, out, self.json, name)?;
-        }
-        Ok(())
-    }
-
-    fn kill(
-        &self,
-        out: &mut impl Write,
-        id: Option<&str>,
-        backend: Option<&str>,
-    ) -> Result<(), CtlError> {
-        match (id, backend) {
-            (Some(id), _) => {
-                values::session(id)?;
-                let path = format!("/api/v1/sessions/{}", encoded(id));
-                self.client.ask("DELETE", &path, "")?;
-                if self.json {
-                    writeln!(out, "{{\"ended\":1}}")?;
-                } else {
-                    writeln!(out, "ended: 1")?;
-                }
-                Ok(())
-            }
-            (None, Some(name)) => {
-                let path = format!("/api/v1/sessions?backend={}", encoded(name));
-                self.said(out, "DELETE", &path, "")
-            }
-            (None, None) => Err(CtlError::Usage("kill: ID or --backend NAME".to_owned())),
         }
     }
 }

@@ -11,7 +11,9 @@ mod totals;
 
 use std::io::Write;
 
-use super::answer::{Drain, Status};
+use serde_json::json;
+
+use super::answer::Status;
 use super::error::CtlError;
 use super::http::{Client, parsed};
 use super::view;
@@ -68,48 +70,73 @@ fn frame(status: &Status) -> String {
     frame
 }
 
-/// Comes back when the backend has no session left; tells how many there are whenever that has changed.
+/// Comes back when none of the backends has a session left; tells how many there are whenever that has changed.
 pub(super) fn wait(
     client: &Client,
     out: &mut impl Write,
     json: bool,
-    name: &str,
+    names: Vec<String>,
 ) -> Result<(), CtlError> {
-    let mut before = None;
+    let mut waiting: Vec<Waiting> = names.into_iter().map(Waiting::new).collect();
+    let mut wrong = Vec::new();
     for event in client.events()? {
         let status: Status = parsed(&event?)?;
-        let mut backends = status.pools.iter().flat_map(|pool| &pool.backends);
-        let Some(backend) = backends.find(|it| it.full_name() == name || it.name == name) else {
-            return Err(CtlError::Refused(format!("{name} is gone")));
-        };
-        let Some(drain) = &backend.drain else {
-            let said = format!("{name} is no longer draining: {}", backend.reason);
-            return Err(CtlError::Refused(said));
-        };
-        let Drain {
-            sessions_left,
-            closed,
-            done,
-            ..
-        } = *drain;
-        if before.replace(sessions_left) != Some(sessions_left) {
-            if json {
-                writeln!(
-                    out,
-                    "{{\"sessions_left\":{sessions_left},\"closed\":{closed}}}"
-                )?;
-            } else {
-                writeln!(
-                    out,
-                    "{name}: {}, {closed} closed",
-                    view::left(sessions_left)
-                )?;
+        let mut lines = String::new();
+        waiting.retain_mut(|it| match it.look(&status, json) {
+            Ok((line, done)) => {
+                lines.extend(line);
+                !done
             }
-            out.flush()?;
-        }
-        if done {
-            return Ok(());
+            Err(why) => {
+                wrong.push(why);
+                false
+            }
+        });
+        out.write_all(lines.as_bytes())?;
+        out.flush()?;
+        match (waiting.is_empty(), wrong.is_empty()) {
+            (false, _) => {}
+            (true, true) => return Ok(()),
+            (true, false) => return Err(CtlError::Refused(wrong.join("\n"))),
         }
     }
     Err(CtlError::stopped())
+}
+
+/// A backend that has sessions to end.
+struct Waiting {
+    name: String,
+    /// How many were told last.
+    told: Option<u64>,
+}
+
+impl Waiting {
+    fn new(name: String) -> Self {
+        Self { name, told: None }
+    }
+
+    /// What is to be told, and whether it is done; an error where that will never be.
+    fn look(&mut self, status: &Status, json: bool) -> Result<(Option<String>, bool), String> {
+        let name = &self.name;
+        let mut backends = status.backends();
+        let Some(backend) = backends.find(|it| it.full_name() == *name) else {
+            return Err(format!("{name} is gone"));
+        };
+        let Some(drain) = &backend.drain else {
+            return Err(format!("{name} is no longer draining: {}", backend.reason));
+        };
+        let left = drain.sessions_left;
+        if self.told.replace(left) == Some(left) {
+            return Ok((None, drain.done));
+        }
+        let closed = drain.closed;
+        let line = match json {
+            true => {
+                let line = json!({ "name": name, "sessions_left": left, "closed": closed });
+                format!("{line}\n")
+            }
+            false => format!("{name}: {}, {closed} closed\n", view::left(left)),
+        };
+        Ok((Some(line), drain.done))
+    }
 }

@@ -10,6 +10,9 @@ use super::table::{Align, Table, printable};
 use crate::observe::endings::ended;
 use crate::observe::units;
 
+/// What a balancer without a settings file was started with.
+pub(super) const WITHOUT_FILE: &str = "its flags and environment (it has no settings file)";
+
 /// What a reload did: a line for each kind of change.
 pub(super) fn reloaded(it: &Reloaded) -> String {
     changes("reloaded", it)
@@ -45,10 +48,14 @@ fn changes(done: &str, reloaded: &Reloaded) -> String {
     text
 }
 
-/// How the running settings differ from the file: a line each.
+/// How the running settings differ from those that a reload would read: a line each.
 pub(super) fn differences(it: &Differences) -> String {
     if it.differences.is_empty() {
-        return "the running settings are those of the file\n".to_owned();
+        let those = match &it.settings_file {
+            Some(file) => printable(file),
+            None => WITHOUT_FILE.to_owned(),
+        };
+        return format!("the running settings are those of {those}\n");
     }
     let lines = it.differences.iter();
     lines.map(|line| printable(line) + "\n").collect()

@@ -3,18 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, Secrets};
 use crate::core::secret::Secret;
 use crate::core::tls::ServerTls;
-
-/// What the files of secrets hold.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Secrets {
-    /// The token for changes.
-    pub(crate) change: Option<String>,
-    /// The secret for reading.
-    pub(crate) read: Option<Secret>,
-}
 
 /// The rules that no service has for itself.
 pub(crate) struct ProcessRules {

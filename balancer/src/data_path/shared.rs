@@ -247,7 +247,7 @@ impl Shared {
             listeners: Listeners::default(),
             rules: ArcSwap::from_pointee(ProcessRules::new(
                 &crate::config::Config::default(),
-                crate::data_path::process_rules::Secrets::default(),
+                crate::config::Secrets::default(),
             )),
             access_logs: AccessLogs::new(0, Supervisor::default()),
             relay: RelaySwitch::default(),

@@ -155,7 +155,10 @@ async fn sessions_are_listed_and_ended() {
         (
             Some(1),
             "",
-            format!("netsocket-balancer: no session {id} is open\n").as_str()
+            format!(
+                "netsocket-balancer: no session {id} is open; `ctl sessions` lists those that are\n"
+            )
+            .as_str()
         )
     );
     drop((client, backend));

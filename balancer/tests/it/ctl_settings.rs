@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use crate::ctl::{ctl, done, echo, said};
 use crate::peers::Echo;
-use crate::process::program;
+use crate::process::{Program, program};
 use crate::running::soon;
 use crate::services::start;
 
@@ -85,13 +85,13 @@ async fn the_file_of_the_settings_is_saved_over_but_not_when_it_is_empty() {
     // The last one of a pool, by its name.
     done(balancer.admin, &["remove", "a"]).await;
     let output = ctl(balancer.admin, &["remove", "b"]).await;
-    let expected = "netsocket-balancer: b is the last backend of pool default: drain it instead\n";
+    let expected = "netsocket-balancer: b is the last backend of pool default and stays: `ctl drain b` keeps new sessions away\n";
     assert_eq!(said(&output), (Some(1), "", expected));
     let output = ctl(balancer.admin, &["remove-service", "default"]).await;
     assert!(
         said(&output)
             .2
-            .contains("the service default is what the top of the file says")
+            .contains("service default cannot be removed at run time: it is what `listen` and `backends` at the top")
     );
 }
 
@@ -149,7 +149,7 @@ async fn an_invalid_file_does_not_prevent_queries() {
             assert_eq!(code, Some(2), "{words}, {text}: {error}");
             assert!(
                 error.contains(
-                    "netsocket-balancer: --admin: gives the address without the settings: "
+                    "netsocket-balancer: --admin: says where the balancer is, whatever the settings say: "
                 ),
                 "{error}"
             );
@@ -192,4 +192,27 @@ async fn a_reload_warns_of_no_problem_that_it_tells_anyway() {
         assert_eq!(code, Some(0), "{error}");
         assert_eq!(error.contains("lissten"), warns, "{error}");
     }
+}
+
+/// It is compared with its flags, and what is saved says how to use it.
+#[tokio::test]
+async fn a_balancer_without_a_file_says_so() {
+    let echo = Echo::start("echo").await;
+    let balancer = Program::start(echo.address);
+    let admin = balancer.admin.tcp().unwrap();
+    let flags = "its flags and environment (it has no settings file)\n";
+    let same = format!("the running settings are those of {flags}");
+    assert_eq!(done(admin, &["diff"]).await, same);
+    let add = format!("more={}", echo.address);
+    done(admin, &["add", &add]).await;
+    let output = ctl(admin, &["diff"]).await;
+    let told = format!("netsocket-balancer: compared with {flags}");
+    let line = "backend default/more added\n";
+    assert_eq!(said(&output), (Some(0), line, told.as_str()));
+    let saved = done(admin, &["save"]).await;
+    assert!(saved.starts_with("# From a balancer"), "{saved}");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(saved.as_bytes()).unwrap();
+    let output = with_file(file.path(), &["--check-config"]).await;
+    assert_eq!(said(&output).0, Some(0), "{saved}");
 }

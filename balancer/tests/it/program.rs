@@ -69,7 +69,10 @@ fn settings_can_be_checked_without_a_start() {
     let output = run(&["--check-config", "--backend", "a=some-host:9"]);
     assert_eq!(
         (output.status.code(), text(&output.stdout)),
-        (Some(0), "OK: 1 backend\n")
+        (
+            Some(0),
+            "OK: 1 backend; clients at 0.0.0.0:8081, admin at 127.0.0.1:8404\n"
+        )
     );
     assert_eq!(run(&["--check-config"]).status.code(), Some(2));
     let version = run(&["--version"]);

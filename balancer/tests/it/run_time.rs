@@ -161,15 +161,20 @@ async fn pools_and_services_come_and_go_and_what_is_wrong_changes_nothing() {
             "PUT",
             "/api/v1/services/t",
             r#"{"listen":"127.0.0.1:0","pool":"q"}"#,
-            "services[1].pool = \"q\"",
+            "service t: pool = \"q\"",
         ),
         (
             "PUT",
             "/api/v1/services/s",
             r#"{"listen":"x"}"#,
-            "services[0].listen = \"x\"",
+            "service s: listen = \"x\"",
         ),
-        ("DELETE", "/api/v1/pools/p", "", "service s uses pool p"),
+        (
+            "DELETE",
+            "/api/v1/pools/p",
+            "",
+            "service s uses pool p: `ctl set-service s JSON` with another one, or `ctl remove-service s`, comes first",
+        ),
         ("DELETE", "/api/v1/services/t", "", "no service \"t\""),
         (
             "PUT",
@@ -181,7 +186,7 @@ async fn pools_and_services_come_and_go_and_what_is_wrong_changes_nothing() {
             "PUT",
             "/api/v1/pools/default/backends/x",
             r#"{"address":"nowhere"}"#,
-            "backends[1].address = \"nowhere\"",
+            "backend x: address = \"nowhere\"",
         ),
     ] {
         let (status, said) = match method {

@@ -22,7 +22,7 @@
 use std::time::Duration;
 
 use netsocket_settings::{
-    Flag, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
+    CLIENT, Flag, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problem, Problems, Scalar,
     load as load_layers, with_commas,
 };
 use serde::Deserialize;
@@ -49,8 +49,6 @@ pub const DEFAULT_RETRY_DEADLINE: Duration = Duration::from_secs(60);
 /// The default log filter.
 pub const DEFAULT_LOG: &str = "warn";
 
-/// What lists all keys, for messages.
-const KEY_LIST: &str = "infra/config/client.toml";
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 /// One day, for transfers that wait for a server to come back.
@@ -177,14 +175,15 @@ pub(crate) fn judge(
         file: file.as_deref(),
         flags: server.into_iter().chain(given(&args.security)).collect(),
     };
-    let (raw, mut check) = load_layers::<Raw>(&KEYS, KEY_LIST, &layers, variable)?.into_check();
+    let (raw, mut check) = load_layers::<Raw>(&KEYS, &CLIENT, &layers, variable)?.into_check();
     let bounds = SHORTEST_TIMEOUT..=LONGEST_TIMEOUT;
     let service = Service {
-        servers: check.parse(
+        servers: check.read_list(
             "server",
             raw.server.as_ref(),
             default_server,
             &allowed_server(raw.server.as_ref()),
+            |text| text.parse().ok(),
         ),
         timeouts: Timeouts {
             connect: check.duration(
@@ -315,5 +314,12 @@ mod tests {
         let problems = load(&args, &UserDirectories::default(), nothing).unwrap_err();
         let keys: Vec<_> = problems.0.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["server", "connect_timeout", "log_format"]);
+    }
+
+    #[test]
+    fn other_programs_know_the_keys() {
+        let mut keys: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, CLIENT.keys);
     }
 }

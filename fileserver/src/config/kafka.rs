@@ -12,7 +12,7 @@ pub(super) fn kafka(
     raw_producer: &RawProducer,
     raw_access: &RawAccess,
 ) -> Option<ProducerConfig> {
-    let brokers = check.read_with(
+    let brokers = check.read_list(
         "kafka",
         brokers,
         Vec::new(),

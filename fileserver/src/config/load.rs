@@ -6,7 +6,7 @@ use std::time::Duration;
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
 use netsocket_settings::{
-    Check, Judged, Layers, Problems, Scalar, address_form, addresses_overlap, load,
+    Check, FILE_SERVER, Judged, Layers, Problems, Scalar, address_form, addresses_overlap, load,
     parse_socket_address, with_commas,
 };
 use netsocket_telemetry::settings::{RawAccess, RawProducer};
@@ -18,8 +18,6 @@ use super::keys::KEYS;
 use super::root;
 use super::settings::{Config, MAX_ARCHIVE_BLOCKS, MAX_ARCHIVE_THREADS, Wires};
 
-/// What lists all keys, for messages.
-const KEY_LIST: &str = "infra/config/fileserver.toml";
 /// The most archives at a time: each may hold two blocks of 1 MiB.
 const MAX_MAX_ARCHIVES: usize = 256;
 /// The most files in plans.
@@ -130,7 +128,7 @@ impl Config {
         look: impl FnOnce(&mut Check, &Self),
     ) -> Result<Judged<Self>, Problems> {
         let home = variable(ENV_HOME).filter(|home| !home.is_empty());
-        let (raw, mut check) = load::<Raw>(&KEYS, KEY_LIST, layers, variable)?.into_check();
+        let (raw, mut check) = load::<Raw>(&KEYS, &FILE_SERVER, layers, variable)?.into_check();
         if raw.root.is_none() && home.is_none() {
             check.problem_at("root", "a directory to share, because HOME is not set");
         }
@@ -145,6 +143,7 @@ impl Raw {
     fn judged(self, check: &mut Check, default: Config) -> Config {
         let timeout = SHORTEST..=LONGEST;
         check.not_text("advertise_port");
+        let (credentials, credentials_read) = credentials::credentials(check, &self.credentials);
         let config = Config {
             listen: check.read_with(
                 "listen",
@@ -163,7 +162,8 @@ impl Raw {
                 self.proxy_protocol.as_ref(),
                 default.proxy_protocol,
             ),
-            credentials: credentials::credentials(check, &self.credentials),
+            credentials,
+            credentials_read,
             tls_required: switch(
                 check,
                 "tls_required",
@@ -316,14 +316,14 @@ impl Raw {
     /// The settings of the wires together, and of HTTP.
     fn judged_http(&self, check: &mut Check, default: Config) -> Config {
         Config {
-            wires: check.read_with(
+            wires: check.read_list(
                 "wires",
                 self.wires.as_ref(),
                 default.wires,
                 "one or more of old, new and http, separated by commas",
                 Wires::parse,
             ),
-            cors_origins: check.read_with(
+            cors_origins: check.read_list(
                 "cors_origins",
                 self.cors_origins.as_ref(),
                 default.cors_origins,

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use netsocket_settings::{Check, reason};
+use netsocket_settings::{Check, file_reason};
 
 use super::settings::Config;
 
@@ -28,7 +28,7 @@ pub(super) fn directories(check: &mut Check, config: &Config) {
         if let Some(Err(error)) = found
             && !path.as_os_str().is_empty()
         {
-            check.problem(key, path.display(), reason(&error));
+            check.problem(key, path.display(), file_reason(path, &error));
         }
     }
 }

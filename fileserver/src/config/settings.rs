@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use netsocket_protocol::MAX_REQUEST;
@@ -10,7 +11,7 @@ use netsocket_settings::{LogFilter, LogFormat};
 use netsocket_telemetry::{Identity, ProducerConfig, Role};
 
 use crate::index;
-use crate::security::credentials::CredentialFiles;
+use crate::security::credentials::{CredentialFiles, Credentials};
 use crate::security::sandbox::SandboxMode;
 
 /// Where to listen.
@@ -102,6 +103,8 @@ pub struct Config {
     pub proxy_protocol: bool,
     /// The files with certificate, key, client CAs and tokens, if set.
     pub credentials: CredentialFiles,
+    /// What is in these files, if they were read as the settings were judged.
+    pub(crate) credentials_read: Option<Arc<Credentials>>,
     /// Whether clients must use TLS, if there is a certificate.
     pub tls_required: bool,
     /// The directory to share.
@@ -176,6 +179,7 @@ impl Config {
             listen: DEFAULT_LISTEN,
             proxy_protocol: false,
             credentials: CredentialFiles::default(),
+            credentials_read: None,
             tls_required: true,
             root: root.into(),
             name: Identity::new(Role::Fileserver, "").host,

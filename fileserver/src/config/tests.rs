@@ -9,6 +9,7 @@ use netsocket_telemetry::{Compression, NewTopic, ProducerConfig, Sasl, SaslMecha
 use super::keys::KEYS;
 use super::load::ENV_HOME;
 use super::settings::{Config, Wires};
+use crate::security::credential_store::CredentialStore;
 use crate::security::credentials::CredentialFiles;
 use crate::security::sandbox::SandboxMode;
 
@@ -125,6 +126,7 @@ fn every_key_of_a_file_is_taken() {
         listen: "[::1]:0".parse().unwrap(),
         proxy_protocol: true,
         credentials,
+        credentials_read: config.credentials_read.clone(),
         root: "/other".into(),
         name: "mirror1".into(),
         advertise_port: 80,
@@ -305,4 +307,41 @@ fn clients_and_the_admin_http_need_an_address_each() {
     let expected = "another address: this file server listens for clients on 0.0.0.0:9000";
     assert!(said.contains(expected), "{said}");
     assert!(load("127.0.0.1:9404").is_ok());
+}
+
+#[test]
+fn other_programs_know_the_keys() {
+    let mut keys: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, netsocket_settings::FILE_SERVER.keys);
+}
+
+#[test]
+fn a_certificate_that_clients_refuse_is_doubted_and_files_are_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::new("test");
+    let files = authority.as_server().write(dir.path(), "ca");
+    let tokens = dir.path().join("tokens");
+    std::fs::write(&tokens, "0123456789abcdef\n").unwrap();
+    let flags = [
+        ("root", dir.path()),
+        ("tls_certificate", &files.certificate),
+        ("tls_key", &files.key),
+        ("token_file", &tokens),
+    ];
+    let flags = flags.map(|(key, path)| (key, Flag::One(path.display().to_string())));
+    let layers = Layers {
+        file: None,
+        flags: flags.to_vec(),
+    };
+    let judged = Config::judge_to_serve(&layers, |_| None).unwrap();
+    let doubts = judged.doubts();
+    let begin = format!(
+        "--tls-certificate: tls_certificate = {:?}: is that of an authority (CA:TRUE)",
+        files.certificate
+    );
+    assert!(doubts[0].starts_with(&begin), "{doubts:?}");
+    let config = judged.finish().unwrap();
+    std::fs::remove_file(&tokens).unwrap();
+    CredentialStore::open(config.credentials, config.credentials_read).unwrap();
 }

@@ -224,12 +224,12 @@ impl UpdateTask {
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let files = self.modes.borrow().files();
         let directories = gauges.directories.load(Ordering::Relaxed);
-        let bytes = gauges.memory.load(Ordering::Relaxed);
+        let memory_bytes = gauges.memory.load(Ordering::Relaxed);
         tracing::info!(
             cause = cause.label(),
             files,
             directories,
-            bytes,
+            memory_bytes,
             ms,
             "index ready"
         );

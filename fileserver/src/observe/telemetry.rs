@@ -101,7 +101,7 @@ mod tests {
         std::fs::write(dir.path().join("directory/file"), "x").unwrap();
         let root = Root::open(dir.path()).unwrap();
         let config = Config::new(dir.path());
-        let credential_store = CredentialStore::open(config.credentials.clone()).unwrap();
+        let credential_store = CredentialStore::open(config.credentials.clone(), None).unwrap();
         let service = Service::new(
             root,
             &config,

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use netsocket_credentials::Moment;
 
-use crate::security::credentials::{CredentialFiles, Credentials, CredentialsError};
+use crate::security::credentials::{CERTIFICATE, CredentialFiles, Credentials, CredentialsError};
 
 /// The current credentials; clones share them.
 #[derive(Debug, Clone)]
@@ -26,12 +25,18 @@ struct Inner {
 }
 
 impl CredentialStore {
-    /// Reads the files for the first time. Blocks the thread.
-    pub(crate) fn open(files: CredentialFiles) -> Result<Self, CredentialsError> {
-        let current = Credentials::read(&files)?;
+    /// With what was `read` in the files as the settings were judged; else reads them. Blocks the thread.
+    pub(crate) fn open(
+        files: CredentialFiles,
+        read: Option<Arc<Credentials>>,
+    ) -> Result<Self, CredentialsError> {
+        let current = match read {
+            Some(read) => read,
+            None => Arc::new(Credentials::read(&files)?),
+        };
         Ok(Self(Arc::new(Inner {
             files,
-            current: ArcSwap::from_pointee(current),
+            current: ArcSwap::new(current),
             reloads: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             is_stale: AtomicBool::new(false),
@@ -78,7 +83,7 @@ impl CredentialStore {
         }
     }
 
-    /// Logs the current credentials, and a warning if the certificate has expired.
+    /// Logs the current credentials, and a warning for each reason why clients refuse the certificate.
     pub(crate) fn log_state(&self, occasion: &'static str) {
         let current = self.current();
         let expires = current.tls.as_ref().and_then(|tls| tls.expires);
@@ -89,8 +94,8 @@ impl CredentialStore {
             tokens = current.tokens.as_ref().map_or(0, |tokens| tokens.count()),
             "{occasion}"
         );
-        if let Some(expired) = expires.filter(|end| *end < Moment::at(SystemTime::now())) {
-            tracing::warn!(%expired, "the certificate has expired: clients will reject it");
+        for doubt in current.doubts(SystemTime::now()) {
+            tracing::warn!("{CERTIFICATE} {doubt}");
         }
     }
 
@@ -125,7 +130,7 @@ mod tests {
             tokens: Some(file.clone()),
             ..CredentialFiles::default()
         };
-        let credential_store = CredentialStore::open(files).unwrap();
+        let credential_store = CredentialStore::open(files, None).unwrap();
         let accepts = |token: &str| {
             let tokens = &credential_store.current();
             let tokens = tokens.tokens.as_ref().unwrap();

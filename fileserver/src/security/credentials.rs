@@ -5,12 +5,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use netsocket_credentials::{
-    FileError, Moment, certificates, client_verifier, expiry, key, server_config, tokens,
+    FileError, Moment, certificates, certified, chain_doubts, client_verifier, expiry, key,
+    server_config, tokens,
 };
 use netsocket_protocol::message::Token;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::SingleCertAndKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::stream::{HTTP1, HTTP2};
@@ -115,6 +119,7 @@ pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
     /// When the certificate expires.
     pub(crate) expires: Option<Moment>,
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl std::fmt::Debug for Tls {
@@ -168,6 +173,12 @@ impl Credentials {
             Err(CredentialsError(faults.0))
         }
     }
+
+    /// Why clients refuse the certificate, a sentence each.
+    pub(crate) fn doubts(&self, now: SystemTime) -> Vec<String> {
+        let tls = self.tls.as_ref();
+        tls.map_or_else(Vec::new, |tls| chain_doubts(&tls.chain, Moment::at(now)))
+    }
 }
 
 #[derive(Default)]
@@ -215,24 +226,20 @@ fn tls(files: &CredentialFiles, faults: &mut Faults) -> Option<Tls> {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     });
-    let config = builder.and_then(|builder| builder.with_single_cert(chain, private));
     let key_path = own_key.as_deref()?;
-    let config = config.map_err(|error| FileError::unusable(key_path, unfit(&error)));
+    let unusable = |said: String| FileError::unusable(key_path, said);
+    let identity = certified(chain.clone(), private, CERTIFICATE).map_err(unusable);
+    let identity = SingleCertAndKey::from(faults.keep(KEY, identity)?);
+    let config = builder.map(|builder| builder.with_cert_resolver(Arc::new(identity)));
+    let config = config.map_err(|error| unusable(error.to_string()));
     let mut config: ServerConfig = faults.keep(KEY, config)?;
     // Clients of the new wire name no protocol, which is fine as well.
     config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
     Some(Tls {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         expires,
+        chain,
     })
-}
-
-/// Why a certificate and a key do not match.
-fn unfit(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InconsistentKeys(_) => format!("is not the key of {CERTIFICATE}"),
-        error => error.to_string(),
-    }
 }
 
 #[cfg(test)]

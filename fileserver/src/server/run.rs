@@ -77,7 +77,8 @@ impl Bound {
     /// [`StartError`] says which of them failed.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         let root = Root::open(&config.root)?;
-        let credential_store = CredentialStore::open(config.credentials.clone())?;
+        let read = config.credentials_read.clone();
+        let credential_store = CredentialStore::open(config.credentials.clone(), read)?;
         let failed = |what, address| {
             move |error| StartError::Listen {
                 what,

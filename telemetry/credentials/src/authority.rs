@@ -88,7 +88,7 @@ impl Authority {
         })
     }
 
-    fn sign(&self, names: &[&str], end: impl FnOnce(&mut CertificateParams)) -> Issued {
+    pub(crate) fn sign(&self, names: &[&str], end: impl FnOnce(&mut CertificateParams)) -> Issued {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
         params.not_before = date_time_ymd(2000, 1, 1);
@@ -99,6 +99,22 @@ impl Authority {
             certificate: certificate.der().clone(),
             pem: certificate.pem(),
             key: key.serialize_pem(),
+        }
+    }
+
+    /// Its own certificate.
+    #[must_use]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    /// Its own certificate and key, for a server that takes them for its own.
+    #[must_use]
+    pub fn as_server(&self) -> Issued {
+        Issued {
+            certificate: self.certificate(),
+            pem: self.0.pem(),
+            key: self.0.key().serialize_pem(),
         }
     }
 

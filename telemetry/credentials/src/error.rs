@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use netsocket_settings::reason;
+use netsocket_settings::file_reason;
 use rustls::pki_types::pem;
 
 /// The file and what is wrong with it.
@@ -31,8 +31,8 @@ pub struct FileError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// It cannot be read.
-    #[error("{}", reason(.0))]
-    Unreadable(io::Error),
+    #[error("{0}")]
+    Unreadable(String),
     /// Its PEM is damaged.
     #[error("invalid PEM: {0}")]
     Pem(String),
@@ -42,6 +42,12 @@ pub enum Problem {
     /// Its content cannot be used.
     #[error("{0}")]
     Unusable(String),
+}
+
+impl Problem {
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self::Unreadable(file_reason(path, error))
+    }
 }
 
 impl FileError {
@@ -59,7 +65,7 @@ impl FileError {
 
     pub(crate) fn pem(path: &Path, error: pem::Error, wanted: &'static str) -> Self {
         let problem = match error {
-            pem::Error::Io(error) => Problem::Unreadable(error),
+            pem::Error::Io(error) => Problem::unreadable(path, &error),
             pem::Error::NoItemsFound => Problem::Missing(wanted),
             error => Problem::Pem(error.to_string()),
         };

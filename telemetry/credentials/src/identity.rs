@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
@@ -35,12 +36,52 @@ use crate::provider::provider;
 pub fn identity(certificate: &Path, own_key: &Path) -> Result<CertifiedKey, FileError> {
     let chain = certificates(certificate)?;
     let own = key(own_key)?;
-    CertifiedKey::from_der(chain, own, &provider()).map_err(|error| match error {
+    let named = certificate.display().to_string();
+    certified(chain, own, &named).map_err(|said| FileError::unusable(own_key, said))
+}
+
+/// A certificate chain with its key. `named` is what the chain is called.
+///
+/// # Errors
+/// What is wrong with the key.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_credentials::authority::Authority;
+/// use netsocket_credentials::{certificates, certified, key};
+///
+/// let dir = tempfile::tempdir()?;
+/// let authority = Authority::new("Example");
+/// let files = authority.issue(&["files.example"]).write(dir.path(), "server");
+/// let mut chain = certificates(&files.certificate)?;
+/// chain.insert(0, authority.certificate());
+/// let error = certified(chain, key(&files.key)?, "server.pem").unwrap_err();
+/// assert_eq!(error, "is the key of certificate 2 in server.pem: that one must come first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    own: PrivateKeyDer<'static>,
+    named: &str,
+) -> Result<CertifiedKey, String> {
+    let provider = provider();
+    let fits = |chain: Vec<CertificateDer<'static>>| {
+        CertifiedKey::from_der(chain, own.clone_key(), &provider)
+    };
+    fits(chain.clone()).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
-            let said = format!("is not the key of {}", certificate.display());
-            FileError::unusable(own_key, said)
+            let mut others = chain.into_iter().zip(1..).skip(1);
+            match others.find(|(other, _)| fits(vec![other.clone()]).is_ok()) {
+                Some((_, place)) => {
+                    format!(
+                        "is the key of certificate {place} in {named}: that one must come first"
+                    )
+                }
+                None => format!("is not the key of {named}"),
+            }
         }
-        error => FileError::unusable(own_key, error),
+        error => error.to_string(),
     })
 }
 

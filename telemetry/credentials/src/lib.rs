@@ -45,6 +45,7 @@
 #[cfg(feature = "authority")]
 pub mod authority;
 mod certificate;
+mod chain;
 mod error;
 mod identity;
 mod known_server;
@@ -54,8 +55,9 @@ mod refusal;
 mod tokens;
 
 pub use certificate::{Moment, expiry, host_names};
+pub use chain::chain_doubts;
 pub use error::FileError;
-pub use identity::{client_verifier, identity};
+pub use identity::{certified, client_verifier, identity};
 pub use known_server::{any_server, only_these_servers};
 pub use pem::{authorities, certificates, key};
 pub use provider::{client_config, provider, server_config};

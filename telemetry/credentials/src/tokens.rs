@@ -32,7 +32,7 @@ const LONGEST_TOKEN: usize = 512;
 /// ```
 pub fn tokens(path: &Path) -> Result<Vec<String>, FileError> {
     let text = fs::read_to_string(path)
-        .map_err(|error| FileError::new(path, Problem::Unreadable(error)))?;
+        .map_err(|error| FileError::new(path, Problem::unreadable(path, &error)))?;
     let mut found = Vec::new();
     for (line, number) in text.lines().zip(1..) {
         let word = line.split('#').next().unwrap_or_default().trim();

@@ -8,18 +8,22 @@ use std::time::Duration;
 
 use crate::duration::{duration_text, parse_duration};
 use crate::judged::Judged;
+use crate::meant_value::{meant_duration, meant_size, meant_word};
 use crate::problem::{Problem, Problems};
 use crate::reason::reason;
 use crate::scalar::Scalar;
 use crate::size::parse_size;
 use crate::sources::Sources;
 
+/// In characters.
+const LONGEST_SHOWN: usize = 200;
+
 /// Validates raw entries one by one and collects every problem, so that all are reported at once.
 ///
 /// # Examples
 ///
 /// ```
-/// use netsocket_settings::{Key, Layers, Scalar, load};
+/// use netsocket_settings::{COLLECTOR, Key, Layers, Scalar, load};
 ///
 /// #[derive(Debug, serde::Deserialize)]
 /// struct Raw {
@@ -32,7 +36,7 @@ use crate::sources::Sources;
 /// ];
 ///
 /// let wrong = |_: &str| Some("many".to_owned());
-/// let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", &Layers::default(), wrong)?.into_check();
+/// let (raw, mut check) = load::<Raw>(&KEYS, &COLLECTOR, &Layers::default(), wrong)?.into_check();
 /// // A wrong value is a problem, and the default stands in for it until the end.
 /// assert_eq!(check.parse("port", raw.port.as_ref(), 80_u16, "a port"), 80);
 /// check.problem("size", "many", "a size");
@@ -45,6 +49,7 @@ pub struct Check {
     /// What stands before every key, see [`Self::within`].
     prefix: String,
     problems: Vec<Problem>,
+    doubts: Vec<Problem>,
     /// See [`Self::look_at_files`].
     looks_at_files: bool,
 }
@@ -56,6 +61,7 @@ impl Check {
             sources,
             prefix: String::new(),
             problems,
+            doubts: Vec::new(),
             looks_at_files: false,
         }
     }
@@ -102,11 +108,11 @@ impl Check {
         let value = read(self);
         let prefix = std::mem::replace(&mut self.prefix, outer);
         for problem in self.problems.split_off(before) {
-            let bare = problem.key.strip_prefix(&prefix);
+            let bare = problem.key.strip_prefix(&prefix).unwrap_or_default();
             let value = |problem: &Problem| problem.given.trim_matches('"').to_owned();
             let is_known = |known: &Problem| {
-                Some(known.key.as_str()) == bare
-                    && !known.given.is_empty()
+                !known.given.is_empty()
+                    && full_name(&known.key) == full_name(bare)
                     && value(known) == value(&problem)
             };
             if !self.problems.iter().any(is_known) {
@@ -136,17 +142,40 @@ impl Check {
 
     /// Records that the entry under `key` is wrong. `key` may be a path below a top-level key: `backends[1].address`.
     pub fn problem(&mut self, key: &str, given: impl Display, allowed: impl Display) {
+        let problem = self.told(key, given, allowed);
+        self.problems.push(problem);
+    }
+
+    /// Records that the entry under `key` is allowed, and most likely not what is wanted: the program starts and warns, and so
+    /// does `--check-config`.
+    pub fn doubt(&mut self, key: &str, given: impl Display, said: impl Display) {
+        let doubt = self.told(key, given, said);
+        self.doubts.push(doubt);
+    }
+
+    /// The same where the value is a secret.
+    pub fn doubt_at(&mut self, key: &str, said: impl Display) {
+        let key = self.full(key);
+        self.doubts.push(Problem {
+            origin: self.sources.origin(&key),
+            key,
+            given: String::new(),
+            allowed: said.to_string(),
+        });
+    }
+
+    fn told(&self, key: &str, given: impl Display, said: impl Display) -> Problem {
         let key = self.full(key);
         let given = match self.sources.written(&key) {
-            Some(written) => written.to_owned(),
-            None => format!("{:?}", given.to_string()),
+            Some(written) => shown(written),
+            None => format!("{:?}", shown(&given.to_string())),
         };
-        self.problems.push(Problem {
+        Problem {
             origin: self.sources.origin(&key),
             key,
             given,
-            allowed: allowed.to_string(),
-        });
+            allowed: said.to_string(),
+        }
     }
 
     /// The same where there is no value to show: there is none, or it is a secret, or a list or a table.
@@ -191,10 +220,45 @@ impl Check {
         match read(entry.as_str()) {
             Some(value) => value,
             None => {
-                self.problem(key, entry.as_str(), allowed);
+                let meant = meant_word(entry.as_str(), allowed);
+                self.problem(key, entry.as_str(), with_meant(allowed, meant));
                 default
             }
         }
+    }
+
+    /// The same of an entry with commas between its parts, or a list in the file: the parts that are wrong by themselves are
+    /// named one by one.
+    pub fn read_list<T>(
+        &mut self,
+        key: &str,
+        entry: Option<&Scalar>,
+        default: T,
+        allowed: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let Some(Scalar(text)) = entry else {
+            return default;
+        };
+        if let Some(value) = read(text) {
+            return value;
+        }
+        let parts = text.split(',').map(str::trim).enumerate();
+        let wrong: Vec<_> = parts.filter(|(_, part)| read(part).is_none()).collect();
+        if wrong.is_empty() {
+            self.problem(key, text, allowed);
+        }
+        for (index, part) in wrong {
+            let element = self.sources.element(&self.full(key), index);
+            match element {
+                None if part == text.trim() => self.problem(key, text, allowed),
+                element => {
+                    let index = element.unwrap_or(index);
+                    self.problem(&format!("{key}[{index}]"), part, allowed);
+                }
+            }
+        }
+        default
     }
 
     /// An entry of any type that parses itself from text. Whether it may be a number, or true or false, in a file is seen
@@ -230,7 +294,8 @@ impl Check {
         self.number(key, entry, default, read, |text, needs_quotes| {
             let unit = without_unit(text, needs_quotes, &bounds);
             let (least, most) = (duration_text(*least), duration_text(*most));
-            format!("a duration from {least} to {most}, such as 500ms, 2s or 10m{unit}")
+            let said = format!("a duration from {least} to {most}, such as 500ms, 2s or 10m{unit}");
+            with_meant(&said, meant_duration(text, &bounds).as_deref())
         })
     }
 
@@ -259,8 +324,9 @@ impl Check {
     ) -> u64 {
         let (least, most) = (bounds.start(), bounds.end());
         let read = |text: &str| parse_size(text).ok().filter(|it| bounds.contains(it));
-        self.number(key, entry, default, read, |_, _| {
-            format!("a size from {least} to {most} bytes, such as 4096, 64k or 2G")
+        self.number(key, entry, default, read, |text, _| {
+            let said = format!("a size from {least} to {most} bytes, such as 4096, 64k or 2G");
+            with_meant(&said, meant_size(text, &bounds).as_deref())
         })
     }
 
@@ -291,7 +357,7 @@ impl Check {
     /// # Errors
     /// All of it.
     pub fn so_far(self) -> Result<(), Problems> {
-        Judged::new((), self.problems).finish()
+        Judged::new((), self.problems, self.doubts).finish()
     }
 
     /// The validated settings, or every problem found.
@@ -306,7 +372,7 @@ impl Check {
     #[must_use]
     pub fn judged<T>(mut self, value: T) -> Judged<T> {
         self.refuse_others();
-        Judged::new(value, self.problems)
+        Judged::new(value, self.problems, self.doubts)
     }
 
     /// Numbers and the like where a text belongs.
@@ -342,11 +408,38 @@ impl Check {
     }
 }
 
+/// The key of the list that an element is in; else the key itself.
+fn list_of(key: &str) -> &str {
+    let element = key.strip_suffix(']').and_then(|it| it.rsplit_once('['));
+    element.map_or(key, |(list, _)| list)
+}
+
+/// What a key is called outside of its table, without the place in a list.
+fn full_name(key: &str) -> String {
+    list_of(key).replace('.', "_")
+}
+
 /// Whether the value under a key is better not shown.
 fn may_be_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or(key);
     let words = ["password", "token", "secret", "send"];
     words.iter().any(|word| name.contains(word))
+}
+
+/// What is allowed, and what was probably meant.
+fn with_meant(allowed: &str, meant: Option<&str>) -> String {
+    match meant {
+        Some(meant) => format!("{allowed}; did you mean {meant}?"),
+        None => allowed.to_owned(),
+    }
+}
+
+/// A value that is long is shown by its beginning.
+fn shown(given: &str) -> String {
+    match given.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &given[..end]),
+        None => given.to_owned(),
+    }
 }
 
 /// What is said of a duration that is a number alone.
@@ -378,6 +471,7 @@ mod tests {
     use super::*;
     use crate::layers::tests::file;
     use crate::layers::{Flag, Key, Layers, load};
+    use crate::programs::COLLECTOR;
 
     #[derive(Debug, Deserialize)]
     struct Raw {
@@ -401,7 +495,7 @@ mod tests {
             file: Some(file.path()),
             flags,
         };
-        let (raw, mut check) = load::<Raw>(&keys, "all.toml", &layers, |_| None)
+        let (raw, mut check) = load::<Raw>(&keys, &COLLECTOR, &layers, |_| None)
             .unwrap()
             .into_check();
         let nowhere = ([0, 0, 0, 0], 1).into();
@@ -435,7 +529,7 @@ mod tests {
                 "2:1: name = 5: a text in quotes, not a number",
                 "3:1: timeout = 30: a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit and quotes: \"30s\"",
                 "4:1: workers = 0x1F: a whole number from 1 to 9",
-                "5:1: fast = 1: true or false",
+                "5:1: fast = 1: true or false; did you mean true?",
             ]
         );
         let text = "admin = '8404'\ntimeout = '5000'\nworkers = 'many'\nfast = 'no'\n";
@@ -445,7 +539,7 @@ mod tests {
                 "1:1: admin = \"8404\": IP:PORT",
                 "2:1: timeout = \"5000\": a duration from 1s to 1m, such as 500ms, 2s or 10m; it needs a unit: 5000ms",
                 "3:1: workers = \"many\": a whole number from 1 to 9",
-                "4:1: fast = \"no\": true or false",
+                "4:1: fast = \"no\": true or false; did you mean false?",
             ]
         );
     }

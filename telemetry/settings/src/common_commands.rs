@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 64 << 10;
 /// One of these subcommands.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CommonCommand {
-    /// Check the health of the program running on this machine: exit code 0, or 1 and the reason
+    /// Check the running program: exit code 0, or 1 and the reason
     ///
     /// The address is the program's own setting `admin`. The exit code is 3 if nothing answers there.
     Health {

@@ -7,7 +7,7 @@ use crate::log::complain;
 use crate::problem::Problems;
 
 /// Says on standard error what is doubtful and what is wrong, else `OK: ` and a summary on standard output. What is doubtful
-/// is said whether or not something is wrong: `misspelt` first, then `doubts` about what could be judged. Returns whether
+/// is said whether or not something is wrong: `misspelt` first, then what the judging found, then `doubts` about what could be judged. Returns whether
 /// nothing is wrong.
 ///
 /// # Examples
@@ -33,6 +33,7 @@ pub fn report_config<T>(
     };
     warn(misspelt);
     let finished = judged.and_then(|judged| {
+        warn(judged.doubts());
         warn(doubts(&judged.value));
         judged.finish()
     });

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::check::Check;
 use crate::document::{self, Document, document};
-use crate::places::Places;
+use crate::places::{Places, position};
 use crate::problem::{Problem, Problems};
+use crate::programs::Program;
 use crate::reason::reason;
 use crate::sources::Sources;
 use crate::syntax::syntax;
@@ -56,7 +57,7 @@ pub struct Loaded<R> {
     problems: Vec<Problem>,
 }
 
-/// Merges file, environment and flags into the raw struct `R`. `list` is what lists all keys of the program, for messages.
+/// Merges file, environment and flags into the raw struct `R`. `program` is whose they are, for messages.
 ///
 /// `variable` reads an environment variable, so that tests need no process environment; a variable that is set to
 /// the empty string counts as not set. Environment variables that are not a [`Key`] of this program are ignored: the
@@ -69,7 +70,7 @@ pub struct Loaded<R> {
 /// # Examples
 ///
 /// ```
-/// use netsocket_settings::{Key, Layers, Scalar, load};
+/// use netsocket_settings::{COLLECTOR, Key, Layers, Scalar, load};
 ///
 /// #[derive(Debug, serde::Deserialize)]
 /// struct Raw {
@@ -80,11 +81,11 @@ pub struct Loaded<R> {
 /// let file = tempfile::NamedTempFile::new()?;
 /// let layers = Layers { file: Some(file.path()), ..Layers::default() };
 /// std::fs::write(file.path(), "listen = \"[::1]:9\"")?;
-/// let loaded = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)?;
+/// let loaded = load::<Raw>(&KEYS, &COLLECTOR, &layers, |_| None)?;
 /// assert_eq!(loaded.raw.listen, Some("[::1]:9".into()));
 ///
 /// std::fs::write(file.path(), "listen = [1]\nlisen = 2")?;
-/// let (_, check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)?.into_check();
+/// let (_, check) = load::<Raw>(&KEYS, &COLLECTOR, &layers, |_| None)?.into_check();
 /// let problems = check.finish(()).unwrap_err();
 /// assert_eq!(problems.0.len(), 2);
 /// assert!(problems.0[0].to_string().ends_with(":1:1: listen: a single value, not a list"));
@@ -93,11 +94,11 @@ pub struct Loaded<R> {
 /// ```
 pub fn load<R: DeserializeOwned>(
     keys: &[Key],
-    list: &str,
+    program: &Program,
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<R>, Problems> {
-    layered(keys, list, layers, variable)?.deserialize()
+    layered(keys, program, layers, variable)?.deserialize()
 }
 
 /// Like [`load`], as a document: every value is as it was given, whatever its type. Costs the least where a file has tens of
@@ -109,20 +110,20 @@ pub fn load<R: DeserializeOwned>(
 /// # Examples
 ///
 /// ```
-/// use netsocket_settings::{Key, Layers, load_document};
+/// use netsocket_settings::{COLLECTOR, Key, Layers, load_document};
 ///
 /// const KEYS: [Key; 1] = [Key { name: "listen", env: None, flag: Some("--listen") }];
 ///
 /// let file = tempfile::NamedTempFile::new()?;
 /// std::fs::write(file.path(), "listen = [1, 'a']")?;
 /// let layers = Layers { file: Some(file.path()), ..Layers::default() };
-/// let loaded = load_document(&KEYS, "all.toml", &layers, |_| None)?;
+/// let loaded = load_document(&KEYS, &COLLECTOR, &layers, |_| None)?;
 /// assert_eq!(loaded.raw["listen"], serde_json::json!([1, "a"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn load_document(
     keys: &[Key],
-    list: &str,
+    program: &Program,
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Loaded<Document>, Problems> {
@@ -136,7 +137,7 @@ pub fn load_document(
     values.extend(document(above.table));
     Ok(Loaded {
         raw: values,
-        problems: unknown_keys(keys, list, unknown, &above.sources),
+        problems: unknown_keys(keys, program, unknown, &above.sources),
         sources: above.sources,
     })
 }
@@ -174,7 +175,7 @@ impl Layered {
 /// Merges the layers; unknown keys are problems.
 fn layered(
     keys: &[Key],
-    list: &str,
+    program: &Program,
     layers: &Layers<'_>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Layered, Problems> {
@@ -185,15 +186,15 @@ fn layered(
     } = from_file(keys, layers)?;
     let builder = with_values(values)?;
     let mut layered = merged(builder, keys, layers, places, variable)?;
-    layered.problems = unknown_keys(keys, list, unknown, &layered.sources);
+    layered.problems = unknown_keys(keys, program, unknown, &layered.sources);
     Ok(layered)
 }
 
 /// What a file says.
 struct FromFile {
     values: Document,
-    /// Keys that nobody knows; their values are left out.
-    unknown: Vec<String>,
+    /// Keys that nobody knows, with the path to each; their values are left out.
+    unknown: Vec<Unknown>,
     places: Places,
 }
 
@@ -209,14 +210,55 @@ fn from_file(keys: &[Key], layers: &Layers<'_>) -> Result<FromFile, Problems> {
     let text = read(path, &name)?;
     let (mut values, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
     let is_known = |name: &str| keys.iter().any(|key| key.name == name);
-    let unknown = values.keys().filter(|name| !is_known(name));
-    let unknown = unknown.cloned().collect();
+    let unknown = values.iter().filter(|(name, _)| !is_known(name));
+    let unknown = unknown
+        .flat_map(|(name, value)| {
+            let below = known_below(name, value, &is_known);
+            std::iter::once(Unknown::at(name, name)).chain(below)
+        })
+        .collect();
     values.retain(|name, _| is_known(name));
     Ok(FromFile {
         values,
         unknown,
         places: Places::of(text, others),
     })
+}
+
+/// A key that nobody knows where it is.
+struct Unknown {
+    path: String,
+    name: String,
+}
+
+impl Unknown {
+    fn at(path: &str, name: &str) -> Self {
+        let [path, name] = [path, name].map(str::to_owned);
+        Self { path, name }
+    }
+}
+
+/// Keys of the top in a table that nobody knows: they would be right without it.
+fn known_below(
+    path: &str,
+    value: &serde_json::Value,
+    is_known: &impl Fn(&str) -> bool,
+) -> Vec<Unknown> {
+    match value {
+        serde_json::Value::Object(table) => {
+            let known = table.keys().filter(|name| is_known(name));
+            let each = known.map(|name| Unknown::at(&format!("{path}.{name}"), name));
+            each.collect()
+        }
+        serde_json::Value::Array(list) => {
+            let each = list.iter().enumerate();
+            each.flat_map(|(index, value)| {
+                known_below(&format!("{path}[{index}]"), value, is_known)
+            })
+            .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The lowest layer.
@@ -231,17 +273,21 @@ pub(crate) fn with_values(values: Document) -> Result<ConfigBuilder<DefaultState
 /// What is said of keys that nobody knows, in the order of the file.
 fn unknown_keys(
     keys: &[Key],
-    list: &str,
-    mut unknown: Vec<String>,
+    program: &Program,
+    mut unknown: Vec<Unknown>,
     sources: &Sources,
 ) -> Vec<Problem> {
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
-    unknown.sort_unstable_by_key(|name| sources.places.position(name));
-    let each = unknown.into_iter().map(|name| Problem {
-        origin: sources.origin(&name),
-        given: String::new(),
-        allowed: unknown_key(&name, &known, list),
-        key: name,
+    unknown.sort_unstable_by_key(|it| sources.places.position(&it.path));
+    let each = unknown.into_iter().map(|Unknown { path, name }| {
+        // Below a table that is unknown itself, no key is.
+        let known = if path == name { &known[..] } else { &[] };
+        Problem {
+            origin: sources.origin(&path),
+            given: String::new(),
+            allowed: unknown_key(&name, known, program),
+            key: path,
+        }
     });
     each.collect()
 }
@@ -297,8 +343,18 @@ pub(crate) fn merged(
 }
 
 pub(crate) fn read(path: &Path, name: &str) -> Result<String, Problems> {
-    std::fs::read_to_string(path)
-        .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))
+    let bytes = std::fs::read(path)
+        .map_err(|error| whole(name, format!("cannot be read: {}", reason(&error))))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let (bytes, end) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let before = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
+        let (line, column) = position(&before, end);
+        let said = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "is UTF-16: save it as UTF-8",
+            _ => "is no text in UTF-8 from here on",
+        };
+        whole(&format!("{name}:{line}:{column}"), said.to_owned())
+    })
 }
 
 pub(crate) fn whole(origin: &str, said: String) -> Problems {
@@ -326,6 +382,7 @@ pub(crate) mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::programs::COLLECTOR;
     use crate::scalar::Scalar;
 
     const KEYS: [Key; 3] = [
@@ -371,7 +428,7 @@ pub(crate) mod tests {
         };
         let env = |name: &str| (name == "NETSOCKET_LISTEN").then(|| "env".to_owned());
 
-        let from_file = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+        let from_file = load::<Raw>(&KEYS, &COLLECTOR, &layers, |_| None)
             .unwrap()
             .raw;
         assert_eq!(
@@ -379,7 +436,7 @@ pub(crate) mod tests {
             (Some("file".into()), Some("3".into()))
         );
         assert_eq!(
-            load::<Raw>(&KEYS, "all.toml", &layers, env)
+            load::<Raw>(&KEYS, &COLLECTOR, &layers, env)
                 .unwrap()
                 .raw
                 .listen,
@@ -390,7 +447,7 @@ pub(crate) mod tests {
             ("listen", Flag::One("flag".into())),
             ("names", Flag::Many(vec!["x".into(), "y".into()])),
         ];
-        let raw = load::<Raw>(&KEYS, "all.toml", &layers, env).unwrap().raw;
+        let raw = load::<Raw>(&KEYS, &COLLECTOR, &layers, env).unwrap().raw;
         assert_eq!(
             (raw.listen, raw.names),
             (Some("flag".into()), vec!["x".to_owned(), "y".to_owned()])
@@ -404,7 +461,7 @@ pub(crate) mod tests {
             file: Some(file.path()),
             flags: vec![],
         };
-        let (_, check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+        let (_, check) = load::<Raw>(&KEYS, &COLLECTOR, &layers, |_| None)
             .unwrap()
             .into_check();
         let problems = check.finish(()).unwrap_err();
@@ -422,13 +479,47 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn keys_of_the_top_behind_a_table_are_told_where_they_belong() {
+        let keys = ["topic", "org"].map(|name| Key {
+            name,
+            env: None,
+            flag: None,
+        });
+        let file =
+            file("topic = 'a'\n[zeal]\norg = 'a'\nx = 1\n[[influx]]\n[[influx]]\ntopic = 'b'\n");
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        let (_, check) = load_document(&keys, &COLLECTOR, &layers, |_| None)
+            .unwrap()
+            .into_check();
+        let said = check.finish(()).unwrap_err().to_string();
+        let name = format!("{}:", file.path().display());
+        let lines: Vec<_> = said
+            .lines()
+            .map(|line| line.strip_prefix(&name).unwrap())
+            .collect();
+        let behind = "a key of the top: it belongs before the first [table]";
+        assert_eq!(
+            lines,
+            [
+                "2:2: zeal: unknown key; known are topic, org",
+                &format!("3:1: zeal.org: {behind}"),
+                "5:3: influx: unknown key; known are topic, org",
+                &format!("7:1: influx[1].topic: {behind}"),
+            ]
+        );
+    }
+
+    #[test]
     fn every_wrong_value_is_named_with_its_origin() {
         let file = file("timeout = 'soon'\n");
         let layers = Layers {
             file: Some(file.path()),
             flags: vec![("listen", Flag::One("nowhere".into()))],
         };
-        let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+        let (raw, mut check) = load::<Raw>(&KEYS, &COLLECTOR, &layers, |_| None)
             .unwrap()
             .into_check();
         check.parse::<std::net::SocketAddr>(
@@ -465,7 +556,7 @@ pub(crate) mod tests {
             file: Some(file.path()),
             flags: vec![],
         };
-        let (raw, check) = load::<Raw>(&KEYS, "all.toml", &layers, |_| None)
+        let (raw, check) = load::<Raw>(&KEYS, &COLLECTOR, &layers, |_| None)
             .unwrap()
             .into_check();
         assert_eq!((raw.listen, raw.timeout), (None, None));
@@ -492,7 +583,7 @@ pub(crate) mod tests {
             file: Some(Path::new("/nonexistent/x.toml")),
             flags: vec![],
         };
-        let said = load::<Raw>(&KEYS, "all.toml", &missing, |_| None)
+        let said = load::<Raw>(&KEYS, &COLLECTOR, &missing, |_| None)
             .unwrap_err()
             .to_string();
         assert_eq!(
@@ -502,7 +593,7 @@ pub(crate) mod tests {
         let broken = file("timeout = '1s'\nlisten = 'a\nnames = [\n");
         let said = load::<Raw>(
             &KEYS,
-            "all.toml",
+            &COLLECTOR,
             &Layers {
                 file: Some(broken.path()),
                 flags: vec![],

@@ -16,7 +16,7 @@
 //! use std::net::SocketAddr;
 //! use std::time::Duration;
 //!
-//! use netsocket_settings::{Flag, Key, Layers, Problems, Scalar, load};
+//! use netsocket_settings::{COLLECTOR, Flag, Key, Layers, Problems, Scalar, load};
 //!
 //! const KEYS: [Key; 2] = [
 //!     Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: Some("--listen") },
@@ -40,7 +40,7 @@
 //!     layers: &Layers<'_>,
 //!     variable: impl Fn(&str) -> Option<String>,
 //! ) -> Result<Settings, Problems> {
-//!     let (raw, mut check) = load::<Raw>(&KEYS, "all.toml", layers, variable)?.into_check();
+//!     let (raw, mut check) = load::<Raw>(&KEYS, &COLLECTOR, layers, variable)?.into_check();
 //!     let everywhere = SocketAddr::from(([0, 0, 0, 0], 8081));
 //!     let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
 //!     let settings = Settings {
@@ -79,14 +79,17 @@ mod judged;
 mod layers;
 mod load_only;
 mod log;
+mod meant_value;
 mod misspelt;
 mod nearest;
 mod no_such;
 mod others;
 mod places;
 mod problem;
+mod programs;
 mod reason;
 mod scalar;
+mod short_token;
 mod signals;
 mod size;
 mod sources;
@@ -120,8 +123,10 @@ pub use misspelt::misspelt_variables;
 pub use nearest::nearest;
 pub use no_such::no_such;
 pub use problem::{Problem, Problems};
-pub use reason::reason;
+pub use programs::{BALANCER, CLIENT, COLLECTOR, FILE_SERVER, Program};
+pub use reason::{file_reason, reason};
 pub use scalar::{Scalar, with_commas};
+pub use short_token::short_token;
 pub use signals::{StopSignals, on_each_signal};
 pub use size::{SizeError, parse_size};
 pub use supervisor::Supervisor;

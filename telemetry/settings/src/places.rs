@@ -17,9 +17,13 @@ pub(crate) struct Places {
     others: Others,
 }
 
-/// The first byte of each key.
 #[derive(Debug, Clone, Default)]
-struct Starts(BTreeMap<String, usize>);
+struct Starts {
+    /// The first byte of each key.
+    keys: BTreeMap<String, usize>,
+    /// How many parts with commas between the texts in lists have, where that is not one.
+    parts: BTreeMap<String, usize>,
+}
 
 /// A line and a column, both from 1; a column is a character, as editors count them.
 pub(crate) type Position = (usize, usize);
@@ -51,14 +55,36 @@ impl Places {
 
     /// The key's line and column; where it is not in the file, those of what it would be in.
     pub(crate) fn position(&self, key: &str) -> Option<Position> {
-        let starts = self.starts.get_or_init(|| Starts::of(&self.text));
+        let starts = self.starts();
         let mut path = key;
         loop {
-            if let Some(start) = starts.0.get(path) {
+            if let Some(start) = starts.keys.get(path) {
                 return Some(position(&self.text, *start));
             }
             path = &path[..path.rfind(['[', '.'])?];
         }
+    }
+
+    /// The element of the list under a key that has this part, where all its texts are joined with commas; nothing where the
+    /// value is no list.
+    pub(crate) fn element(&self, key: &str, part: usize) -> Option<usize> {
+        let starts = self.starts();
+        let mut before = 0;
+        let parts = |index: usize| {
+            let path = format!("{key}[{index}]");
+            starts.keys.get(&path)?;
+            Some(starts.parts.get(&path).copied().unwrap_or(1))
+        };
+        let mut elements = (0..).map_while(|index| Some((index, parts(index)?)));
+        let found = elements.find(|(_, parts)| {
+            before += parts;
+            part < before
+        });
+        found.map(|(index, _)| index)
+    }
+
+    fn starts(&self) -> &Starts {
+        self.starts.get_or_init(|| Starts::of(&self.text))
     }
 }
 
@@ -84,21 +110,30 @@ impl Starts {
             DeValue::Table(table) => self.add_table(&path, table),
             DeValue::Array(elements) => {
                 for (index, element) in elements.iter().enumerate() {
+                    let text = element.get_ref().as_str().unwrap_or_default();
+                    if text.contains(',') {
+                        let parts = text.split(',').count();
+                        self.parts.insert(format!("{path}[{index}]"), parts);
+                    }
                     self.add(format!("{path}[{index}]"), element.span().start, element);
                 }
             }
             _ => {}
         }
-        self.0.insert(path, start);
+        self.keys.insert(path, start);
     }
 }
+
+/// Editors do not show it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The line and column of a byte.
 pub(crate) fn position(text: &str, byte: usize) -> Position {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+    let line_text = before[line_start..].trim_start_matches(BYTE_ORDER_MARK);
+    (line, line_text.chars().count() + 1)
 }
 
 #[cfg(test)]
@@ -124,5 +159,17 @@ mod tests {
             assert_eq!(places.position(key), Some(position), "{key}");
         }
         assert_eq!(places.position("z"), None);
+    }
+
+    #[test]
+    fn a_part_of_a_list_is_found_in_its_element() {
+        let places = Places::of(
+            "a = ['x', 'y,z', 7]\nb = 'x,y'\n".to_owned(),
+            Others::default(),
+        );
+        let elements = (0..5).map(|part| places.element("a", part));
+        let expected = [Some(0), Some(1), Some(1), Some(2), None];
+        assert!(elements.eq(expected));
+        assert_eq!(places.element("b", 0), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The text of a system error inside one of our messages.
 
 use std::io;
+use std::path::Path;
 
 /// The system's text as the end of a sentence: without the number that Rust adds, starting in lower case.
 ///
@@ -17,6 +18,34 @@ pub fn reason(error: &io::Error) -> String {
     match letters.next() {
         Some(first) => first.to_lowercase().chain(letters).collect(),
         None => String::new(),
+    }
+}
+
+/// The same of a file. Where a relative path leads nowhere, it says from where: a path in a settings file does not begin at
+/// that file.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use netsocket_settings::file_reason;
+///
+/// let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+/// let said = file_reason(Path::new("ca.pem"), &missing);
+/// assert!(said.contains("; a relative path begins at the current directory, /"), "{said}");
+/// let said = file_reason(Path::new("/ca.pem"), &missing);
+/// assert!(!said.contains("relative"), "{said}");
+/// ```
+#[must_use]
+pub fn file_reason(path: &Path, error: &io::Error) -> String {
+    let said = reason(error);
+    match std::env::current_dir() {
+        Ok(current) if path.is_relative() && error.kind() == io::ErrorKind::NotFound => {
+            let current = current.display();
+            format!("{said}; a relative path begins at the current directory, {current}")
+        }
+        _ => said,
     }
 }
 

@@ -32,6 +32,14 @@ impl Sources {
         self.places.written(key).filter(|_| !self.is_beaten(key))
     }
 
+    /// The element of a list in the file that has this part, where all its texts are joined with commas.
+    pub(crate) fn element(&self, key: &str, part: usize) -> Option<usize> {
+        if self.is_beaten(key) {
+            return None;
+        }
+        self.places.element(key, part)
+    }
+
     /// Every value of the file that counts and is not a text, although its key wants one; with its kind.
     pub(crate) fn unwanted(&self) -> Vec<(String, &'static str)> {
         let mut unwanted = self.places.others().unwanted();

@@ -75,10 +75,51 @@ fn said(text: &str, error: &Error) -> String {
         "invalid float",
         "invalid boolean",
     ];
+    let start = error.span().map_or(0, |span| span.start);
+    let rest = text.get(start..).unwrap_or_default();
+    let rest = rest.lines().next().unwrap_or_default().trim();
     if is_bare.iter().any(|begin| said.starts_with(begin)) {
-        return "neither a number nor true or false; a text is written in quotes".to_owned();
+        return bare(text, start, rest);
+    }
+    if said.starts_with("invalid unquoted key") && rest.starts_with(':') {
+        return "= stands between a key and its value, not :".to_owned();
+    }
+    if said.starts_with("invalid key-value pair") && rest.starts_with('{') {
+        return "looks like JSON; a line is KEY = VALUE, as TOML has it".to_owned();
     }
     said
+}
+
+/// What is said of a value that has no quotes and is no other either, and of which `rest` is left in its line.
+fn bare(text: &str, start: usize, rest: &str) -> String {
+    let line = text.get(..start).unwrap_or_default().lines().next_back();
+    let before = line.unwrap_or_default().trim_end();
+    let word: String = rest
+        .chars()
+        .take_while(|it| it.is_ascii_alphanumeric())
+        .collect();
+    let is_alone = rest[word.len()..].trim_start().is_empty()
+        || rest[word.len()..].trim_start().starts_with('#');
+    let meant = match word.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Some("true"),
+        "false" | "no" | "off" => Some("false"),
+        _ => None,
+    };
+    let said = "neither a number nor true or false; a text is written in quotes";
+    match (rest.chars().next(), meant) {
+        (None | Some('#'), _) if before.ends_with('=') => "the value is missing".to_owned(),
+        (Some('“' | '”' | '„' | '‘' | '’'), _) => {
+            "the quotes of a text are straight: \" or '".to_owned()
+        }
+        (_, Some(meant)) if is_alone => format!("{said}; did you mean {meant}?"),
+        (_, None)
+            if is_alone
+                && ["null", "none", "nil"].contains(&word.to_ascii_lowercase().as_str()) =>
+        {
+            format!("{said}; a key that is not set is left out")
+        }
+        _ => said.to_owned(),
+    }
 }
 
 /// Of a key that is there twice: its name with what it is in, and where the first is. The reader tells the place of the second
@@ -170,6 +211,34 @@ mod tests {
             let problems = syntax("x", text, &errors).0.into_iter();
             let first = problems.map(|it| it.to_string().lines().next().unwrap().to_owned());
             assert_eq!(first.collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_other_formats_have_is_told_how_it_is_written_here() {
+        let said = "x:1:5: neither a number nor true or false; a text is written in quotes";
+        for (text, expected) in [
+            ("a = True\n", format!("{said}; did you mean true?")),
+            ("a = off # why\n", format!("{said}; did you mean false?")),
+            (
+                "a = none\n",
+                format!("{said}; a key that is not set is left out"),
+            ),
+            (
+                "a = “b”\n",
+                "x:1:5: the quotes of a text are straight: \" or '".to_owned(),
+            ),
+            ("a =\n", "x:1:4: the value is missing".to_owned()),
+            (
+                "a: 5\n",
+                "x:1:2: = stands between a key and its value, not :".to_owned(),
+            ),
+            (
+                "{\"a\": 5}\n",
+                "x:1:1: looks like JSON; a line is KEY = VALUE, as TOML has it".to_owned(),
+            ),
+        ] {
+            assert_eq!(lines(text), [expected], "{text}");
         }
     }
 

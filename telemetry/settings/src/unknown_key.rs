@@ -1,37 +1,87 @@
 //! What to say of a key that nobody knows.
 
 use crate::nearest::nearest;
+use crate::programs::Program;
 
 /// So many known keys fit into a line.
 const FEW: usize = 12;
 /// The end of a word is looked up with a slip in it from this length on.
 const LONG: usize = 4;
 
-/// What is said of a key that is not one of `known`: which one was probably meant, else which ones there are. Where they are
-/// too many for a line, `list` is named: what lists all keys of the program.
+/// What is said of a key that is not one of `known`, in the file of a program: where it belongs, if it is a key of the top or of
+/// another program; else which one was probably meant, else which ones there are. Where they are too many for a line, the
+/// file that lists all keys of the program is named.
 ///
 /// # Examples
 ///
 /// ```
-/// use netsocket_settings::unknown_key;
+/// use netsocket_settings::{BALANCER, COLLECTOR, unknown_key};
 ///
 /// let known = ["listen", "max_connections"];
-/// let said = |key| unknown_key(key, &known, "all.toml");
+/// let said = |key| unknown_key(key, &known, &BALANCER);
 /// assert_eq!(said("max_connection"), "unknown key; did you mean max_connections?");
 /// assert_eq!(said("zeal"), "unknown key; known are listen, max_connections");
+/// // Whatever is appended to a file lands in its last table.
+/// assert_eq!(said("idle_timeout"), "a key of the top: it belongs before the first [table]");
+/// let said = unknown_key("rescan_interval", COLLECTOR.keys, &COLLECTOR);
+/// assert_eq!(said, "a key of netsocket-fileserver, not of netsocket-collector");
 /// ```
 #[must_use]
-pub fn unknown_key(name: &str, known: &[&str], list: &str) -> String {
-    if let Some(key) = meant(name, known) {
-        return format!("unknown key; did you mean {key}?");
+pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
+    if program.keys.contains(&name) && !known.contains(&name) {
+        return "a key of the top: it belongs before the first [table]".to_owned();
+    }
+    let exact = exact_end(name, known);
+    let mut meant = meant(name, known);
+    let not_here = match elsewhere(name, program) {
+        Some(said) => {
+            // Near is not near enough where it is right elsewhere.
+            meant = exact.or_else(|| with_prefix(name, known));
+            said
+        }
+        None if meant.is_some() => "unknown key".to_owned(),
+        None => near_elsewhere(name, program).unwrap_or_else(|| "unknown key".to_owned()),
+    };
+    if let Some(key) = meant {
+        return format!("{not_here}; did you mean {key}?");
     }
     if known.len() <= FEW {
-        return format!("unknown key; known are {}", known.join(", "));
+        return format!("{not_here}; known are {}", known.join(", "));
     }
-    format!("unknown key; {list} lists all")
+    if not_here.contains(program.name) {
+        return not_here;
+    }
+    format!("{not_here}; {} lists all", program.key_list)
+}
+
+/// Whose key it is, if it is that of other programs.
+fn elsewhere(name: &str, program: &Program) -> Option<String> {
+    let owners = program.sisters().filter(|it| it.keys.contains(&name));
+    let owners: Vec<&str> = owners.map(|it| it.name).collect();
+    if owners.is_empty() {
+        return None;
+    }
+    let owners = owners.join(" and ");
+    Some(format!("a key of {owners}, not of {}", program.name))
+}
+
+/// The same of a key that was mistyped.
+fn near_elsewhere(name: &str, program: &Program) -> Option<String> {
+    let near = |sister: Program| {
+        let near = nearest(name, sister.keys.iter().copied())?;
+        Some((strsim::damerau_levenshtein(name, near), near))
+    };
+    // One that this program has too is none of its sister's.
+    let others = program.sisters().filter_map(near);
+    let others = others.filter(|(_, key)| !program.keys.contains(key));
+    let (_, key) = others.min_by_key(|(distance, _)| *distance)?;
+    let owner = elsewhere(key, program)?;
+    Some(format!("unknown key; {key} is {owner}"))
 }
 
 fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    // As other formats and the environment spell keys.
+    let name = &name.to_ascii_lowercase().replace(['-', ' '], "_");
     let near = nearest(name, known.iter().copied());
     let end = without_prefix(name, known);
     match (near, end) {
@@ -45,39 +95,118 @@ fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     }
 }
 
+/// The only key that has one word more in front, as `kafka_topic` has for `topic`.
+fn with_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let end = format!("_{name}");
+    let is_longer = |key: &&&str| {
+        let word = key.strip_suffix(&end);
+        word.is_some_and(|word| !word.contains('_'))
+    };
+    let mut longer = known.iter().filter(is_longer);
+    let only = longer.next()?;
+    longer.next().is_none().then_some(only)
+}
+
+fn exact_end<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let mut ends = name.match_indices('_').map(|(at, _)| &name[at + 1..]);
+    ends.find_map(|end| known.iter().find(|key| **key == end))
+        .copied()
+}
+
 /// The key that a longer one ends with, as `influx_tokn` does with `token`.
 fn without_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let ends = || name.match_indices('_').map(|(at, _)| &name[at + 1..]);
-    let exact = ends().find_map(|end| known.iter().find(|key| **key == end));
-    let mut long = ends().filter(|end| end.len() >= LONG);
-    exact
-        .copied()
-        .or_else(|| long.find_map(|end| nearest(end, known.iter().copied())))
+    let ends = name.match_indices('_').map(|(at, _)| &name[at + 1..]);
+    let mut long = ends.filter(|end| end.len() >= LONG);
+    exact_end(name, known).or_else(|| long.find_map(|end| nearest(end, known.iter().copied())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::programs::{BALANCER, CLIENT, COLLECTOR, FILE_SERVER};
 
     #[test]
     fn many_keys_are_not_listed() {
-        let names: Vec<String> = (0..80)
-            .map(|number| format!("a_long_name_{number}"))
-            .collect();
-        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let said = |key| unknown_key(key, BALANCER.keys, &BALANCER);
+        assert_eq!(said("zeal"), "unknown key; docs/configuration.md lists all");
         assert_eq!(
-            unknown_key("zeal", &known, "all.toml"),
-            "unknown key; all.toml lists all"
+            said("chekc_interval"),
+            "unknown key; did you mean check_interval?"
         );
+    }
+
+    #[test]
+    fn a_key_of_another_program_is_said_to_be_one() {
+        for (program, typed, expected) in [
+            (
+                BALANCER,
+                "root",
+                "a key of netsocket-fileserver, not of netsocket-balancer",
+            ),
+            (
+                BALANCER,
+                "index",
+                "a key of netsocket-fileserver, not of netsocket-balancer",
+            ),
+            (
+                BALANCER,
+                "influx_url",
+                "a key of netsocket-collector, not of netsocket-balancer",
+            ),
+            (
+                BALANCER,
+                "token_file",
+                "a key of netsocket-fileserver and netsocket, not of netsocket-balancer; did you mean admin_token_file?",
+            ),
+            (
+                BALANCER,
+                "topic",
+                "a key of netsocket-collector, not of netsocket-balancer; did you mean kafka_topic?",
+            ),
+            (
+                FILE_SERVER,
+                "backend",
+                "unknown key; backends is a key of netsocket-balancer, not of netsocket-fileserver",
+            ),
+            (
+                FILE_SERVER,
+                "check",
+                "a key of netsocket-balancer, not of netsocket-fileserver",
+            ),
+            (
+                COLLECTOR,
+                "listen",
+                "a key of netsocket-balancer and netsocket-fileserver, not of netsocket-collector",
+            ),
+            (
+                FILE_SERVER,
+                "check_interval",
+                "a key of netsocket-balancer, not of netsocket-fileserver",
+            ),
+            (FILE_SERVER, "LISTEN", "unknown key; did you mean listen?"),
+            (
+                BALANCER,
+                "NETSOCKET_WORKERS",
+                "unknown key; did you mean workers?",
+            ),
+            (
+                CLIENT,
+                "retry_deadlin",
+                "unknown key; did you mean retry_deadline?",
+            ),
+        ] {
+            assert_eq!(unknown_key(typed, program.keys, &program), expected);
+        }
+        // In a table, too, and then with what that has.
         assert_eq!(
-            unknown_key("a_long_nmae_7", &known, "all.toml"),
-            "unknown key; did you mean a_long_name_7?"
+            unknown_key("root", &["interval", "rise"], &BALANCER),
+            "a key of netsocket-fileserver, not of netsocket-balancer; known are interval, rise"
         );
     }
 
     #[test]
     fn a_prefix_too_many_hides_no_key() {
-        let known = ["token", "org", "influx_url", "log", "access_log"];
+        const KNOWN: [&str; 5] = ["token", "org", "influx_url", "log", "access_log"];
         for (typed, meant) in [
             ("influx_tokn", Some("token")),
             ("influx_org", Some("org")),
@@ -86,12 +215,17 @@ mod tests {
             ("acces_log", Some("access_log")),
             ("zeal_rg", None),
         ] {
-            let said = unknown_key(typed, &known, "all.toml");
-            let expected = match meant {
-                Some(meant) => format!("unknown key; did you mean {meant}?"),
-                None => format!("unknown key; known are {}", known.join(", ")),
+            let own = Program {
+                name: "own",
+                key_list: "all.toml",
+                keys: &KNOWN,
             };
-            assert_eq!(said, expected, "{typed}");
+            let said = unknown_key(typed, &KNOWN, &own);
+            let expected = match meant {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("unknown key; known are {}", KNOWN.join(", ")),
+            };
+            assert!(said.ends_with(&expected), "{typed}: {said}");
         }
     }
 }

@@ -3,6 +3,9 @@
 use config::{ConfigError, Map, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
+/// Stands in what is expected of a key that may have a list.
+const OR_LIST: &str = ", or a list";
+
 /// A value of a wrong type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WrongType {
@@ -56,7 +59,12 @@ fn within<R: DeserializeOwned>(name: &str, value: &Value, error: &ConfigError) -
             for (index, element) in elements.iter().enumerate() {
                 let alone = Value::from(vec![element.clone()]);
                 if let Err(error) = only::<R>(name, alone) {
-                    wrong.push(of(format!("{name}[{index}]"), element, &error));
+                    let mut element = of(format!("{name}[{index}]"), element, &error);
+                    // What the whole may be instead of a list.
+                    if let Some((single, _)) = element.expected.split_once(OR_LIST) {
+                        element.expected = single.to_owned();
+                    }
+                    wrong.push(element);
                 }
             }
         }
@@ -68,7 +76,8 @@ fn within<R: DeserializeOwned>(name: &str, value: &Value, error: &ConfigError) -
         ValueKind::Array(elements) => elements.len(),
         _ => 0,
     };
-    if wrong.is_empty() || wrong.len() == parts {
+    let is_list = matches!(value.kind, ValueKind::Array(_)) && expected(error).contains(OR_LIST);
+    if wrong.is_empty() || (wrong.len() == parts && !is_list) {
         wrong = vec![of(name.to_owned(), value, error)];
     }
     wrong
@@ -87,6 +96,7 @@ fn of(key: String, value: &Value, error: &ConfigError) -> WrongType {
     let found = match &value.kind {
         ValueKind::Table(_) => "a table",
         ValueKind::Array(list) if list.is_empty() => "an empty list",
+        ValueKind::Array(list) if list.iter().all(is_table) => "a list of tables",
         ValueKind::Array(_) => "a list",
         ValueKind::String(_) => "a string",
         ValueKind::Boolean(_) => "true or false",
@@ -97,6 +107,10 @@ fn of(key: String, value: &Value, error: &ConfigError) -> WrongType {
         expected: expected(error),
         found,
     }
+}
+
+fn is_table(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::Table(_))
 }
 
 /// What was expected, without what was found and where.

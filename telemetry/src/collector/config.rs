@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use netsocket_settings::{
-    Check, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problems, Scalar, address_form,
-    load, parse_socket_address, with_commas,
+    COLLECTOR, Check, Judged, Key, LOG_KEYS, Layers, LogFilter, LogFormat, Problems, Scalar,
+    address_form, load, parse_socket_address, short_token, with_commas,
 };
 use serde::Deserialize;
 use url::Url;
@@ -15,8 +15,6 @@ use crate::kafka::parse_brokers;
 use crate::names::{ENV_INFLUXDB_TOKEN, ENV_KAFKA, TOPIC};
 use crate::settings::{ACCESS_KEYS, RawAccess, TOPIC_RULE, access, topic_name};
 
-/// What lists all keys, for messages.
-const KEY_LIST: &str = "infra/config/collector.toml";
 /// Where Kafka listens by default.
 const DEFAULT_KAFKA: &str = "127.0.0.1:9092";
 /// Where InfluxDB listens by default.
@@ -238,9 +236,9 @@ impl Config {
         layers: &Layers<'_>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Judged<Self>, Problems> {
-        let (raw, mut check) = load::<Raw>(&KEYS, KEY_LIST, layers, variable)?.into_check();
+        let (raw, mut check) = load::<Raw>(&KEYS, &COLLECTOR, layers, variable)?.into_check();
         let kafka = vec![DEFAULT_KAFKA.to_owned()];
-        let kafka = check.read_with(
+        let kafka = check.read_list(
             "kafka",
             raw.kafka.as_ref(),
             kafka,
@@ -296,9 +294,12 @@ impl Config {
 
 /// A wrong token is a problem like any other, but the message does not repeat it.
 fn token(check: &mut Check, entry: Option<&Scalar>) -> Option<Token> {
-    let token = Token::new(entry?.as_str());
+    let given = entry?.as_str();
+    let token = Token::new(given);
     if token.is_none() {
         check.problem_at("token", "an InfluxDB API token: visible ASCII characters");
+    } else if let Some(said) = short_token(given.trim()) {
+        check.doubt_at("token", said);
     }
     token
 }
@@ -469,5 +470,12 @@ mod tests {
         ] {
             assert!(InfluxUrl::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn other_programs_know_the_keys() {
+        let mut keys: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, COLLECTOR.keys);
     }
 }

@@ -1,7 +1,19 @@
+use std::sync::LazyLock;
+
 use super::*;
 use crate::admin::api::{CheckView, Checks};
+use crate::admin::commands::Reach;
+use crate::config::DEFAULT_ADMIN;
 
-static PLAIN: Commands = Commands::plain();
+/// Those for a balancer that is where `ctl` looks, and has no file.
+static PLAIN: LazyLock<Commands> = LazyLock::new(|| {
+    Commands::of(&Reach {
+        address: &DEFAULT_ADMIN,
+        tls: false,
+        settings_file: None,
+        token_file: None,
+    })
+});
 const NOW: &str = "2026-01-02T03:04:05.000Z";
 
 fn backend(name: &str, state: &'static str, failed: Option<&'static str>) -> BackendView {
@@ -152,7 +164,18 @@ fn all_down_is_an_emergency_and_tells_what_clients_get() {
         todo,
         ["Put back what is meant to serve: `netsocket-balancer ctl ready 1`."]
     );
-    assert_eq!(told(pool("default", Vec::new())).0, "There is no backend");
+    let drained = (1..=5).map(|name| backend(&name.to_string(), "draining", None));
+    let (_, _, todo) = told(pool("default", drained.collect()));
+    assert_eq!(
+        todo,
+        ["Put back what is meant to serve: `netsocket-balancer ctl ready 1 2 3` and 2 more."]
+    );
+    for (name, command) in [("default", "add"), ("p", "add p")] {
+        let (what, _, todo) = told(pool(name, Vec::new()));
+        assert!(what.starts_with("There is no backend"), "{what}");
+        let expected = format!("Add one: `netsocket-balancer ctl {command} NAME=HOST:PORT`.");
+        assert_eq!(todo, [expected]);
+    }
 }
 
 #[test]
@@ -243,9 +266,7 @@ fn backends_without_a_weight_serve_nobody() {
     assert_eq!(out.alerts[0].clients, "are refused (SC)");
     assert_eq!(
         out.alerts[0].todo,
-        [
-            "Give a weight to what is meant to serve: `netsocket-balancer ctl weight a 1`, `netsocket-balancer ctl weight b 1`."
-        ]
+        ["Give a weight to what is meant to serve: `netsocket-balancer ctl weight a b 1`."]
     );
 
     // One that is down may come back, or work although its checks fail.

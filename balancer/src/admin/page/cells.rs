@@ -139,7 +139,7 @@ pub(super) fn service(service: &ServiceView, up: Option<(usize, usize)>) -> [Cel
         Some((up, all)) => (
             match up {
                 0 => "bad",
-                up if up < all => "fair",
+                up if up < all => "some",
                 _ => "good",
             },
             format!("{up} of {all} up"),

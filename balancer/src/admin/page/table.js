@@ -157,7 +157,7 @@ const SESSION = [
 ];
 // `up` is added to each service: how many backends of its pool are up, of how many.
 const SERVICE = [
-  ["Backends", s => !s.up ? "" : !s.up[0] ? "bad" : s.up[0] < s.up[1] ? "fair" : "good", s => s.up ? `${s.up[0]} of ${s.up[1]} up` : "by rule", s => s.pool, s => s.up ? s.up[0] : -1],
+  ["Backends", s => !s.up ? "" : !s.up[0] ? "bad" : s.up[0] < s.up[1] ? "some" : "good", s => s.up ? `${s.up[0]} of ${s.up[1]} up` : "by rule", s => s.pool, s => s.up ? s.up[0] : -1],
   ["Open", () => "n", s => s.active, s => ofLimit(s.limit), s => s.active],
   ["New", () => "n", s => rate(s.rates.sessions), s => s.total + " total", s => s.rates.sessions],
   ["To clients", () => "n", s => byteRate(s.rates.bytes_down), s => bytes(s.bytes_down), s => s.rates.bytes_down],

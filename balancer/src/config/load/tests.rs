@@ -170,7 +170,10 @@ fn wrong_settings_are_named() {
             "backends = ['a=h:1']\ncheck_interval = '1s'\n[check]\ninterval = '2s'",
             "check.interval = \"2s\": duplicates check_interval",
         ),
-        ("backends = ['a=h:1']\nflap = 3", "flap: a table with hold"),
+        (
+            "backends = ['a=h:1']\nflap = 3",
+            "flap: a table, [flap], with hold",
+        ),
         (
             "backends = ['a=h:1']\ncheck_fast_interval = '3s'",
             "check_fast_interval = \"3s\": not longer than check_interval, 2s",
@@ -316,8 +319,8 @@ fn what_has_commas_may_be_a_list() {
     assert_eq!(shown(service, "deny"), "10.1.0.0/16,10.2.0.0/16");
     for (text, told) in [
         (
-            "allow = ['10.0.0.0/33', 'foo']\nbackends = ['a=h:1']",
-            "allow = \"10.0.0.0/33,foo\": addresses or networks",
+            "allow = ['::1', '10.0.0.0/33']\nbackends = ['a=h:1']",
+            "allow[1] = \"10.0.0.0/33\": addresses or networks",
         ),
         (
             "backends = ['a=h:1']\nallow = []",
@@ -493,4 +496,37 @@ fn a_key_of_the_top_behind_a_table_is_told_where_it_belongs() {
     let said = said.unwrap_err().to_string();
     let expected = "access_log.idle_timeout: a key of the top: it belongs before the first [table]";
     assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn other_programs_know_the_keys() {
+    let mut keys: Vec<&str> = all_keys().iter().map(|key| key.name).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, BALANCER.keys);
+}
+
+#[test]
+fn a_wrong_element_of_a_list_is_named_once() {
+    let said = load_text(
+        "backends = ['a=h:1']\nlisten = '127.0.0.1:1'\ndeny = ['10.0.0.0/8,::1', 'x']\nkafka = 'k:1, k'\n[check]\nkind = 'http'\n\
+         status = [\n  200,\n  7\n]\n[[services]]\nname = 's'\nlisten = '127.0.0.1:2'\nallow = 'y'\n[[services.routes]]\n\
+         from = ['::1', 'z']\npool = 'default'\n",
+    );
+    let said = said.unwrap_err().to_string();
+    let place = said.lines().map(|line| {
+        let parts: Vec<&str> = line.splitn(4, ':').collect();
+        format!("{}:{}:{}", parts[1], parts[2], parts[3])
+    });
+    let short = place.map(|it| it.rsplit_once(": ").unwrap().0.to_owned());
+    assert_eq!(
+        short.collect::<Vec<_>>(),
+        [
+            "3:27: deny[1] = \"x\"",
+            "4:1: kafka[1] = \"k\"",
+            "9:3: check.status[1] = 7",
+            "14:1: services[0].allow = \"y\"",
+            "16:16: services[0].routes[0].from[1] = \"z\"",
+        ],
+        "{said}"
+    );
 }

@@ -204,8 +204,8 @@ fn nobody_to_serve_a_service() {
     assert_eq!(
         found,
         [
-            "F:1: services: a list of tables",
-            "F:2: pools: a list of tables"
+            "F:1: services: a list of tables: [[services]]",
+            "F:2: pools: a list of tables: [[pools]]"
         ]
     );
 }

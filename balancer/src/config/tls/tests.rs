@@ -236,3 +236,41 @@ fn the_admin_address_has_tls_of_its_own() {
     );
     assert!(said[1].contains("admin_tls.alpn: unknown key"), "{said:#?}");
 }
+
+#[test]
+fn a_certificate_that_clients_refuse_is_doubted_wherever_it_is_given() {
+    let dir = files();
+    let _ = Authority::new("own").as_server().write(dir.path(), "own");
+    let file = dir.path().join("balancer.toml");
+    let text = "listen = '127.0.0.1:1'\nbackends = ['a=h:1']\n\
+         [tls]\ncertificates = [{ certificate = 'DIR/own.pem', key = 'DIR/own.key' }]\n\
+         [admin_tls]\ncertificates = ['DIR/both.pem', { certificate = 'DIR/own.pem', key = 'DIR/own.key' }]\n\
+         [[services]]\nname = 's'\nlisten = '127.0.0.1:2'\n\
+         [services.tls]\ncertificates = { certificate = 'DIR/own.pem', key = 'DIR/own.key' }\n";
+    fs::write(
+        &file,
+        text.replace("DIR", &dir.path().display().to_string()),
+    )
+    .unwrap();
+    let layers = Layers {
+        file: Some(&file),
+        flags: vec![],
+    };
+    let judged = Config::judge(&layers, |_| None).unwrap();
+    let said = judged.doubts();
+    judged.finish().unwrap();
+    let about: Vec<&str> = said
+        .iter()
+        .filter(|it| it.contains("(CA:TRUE)"))
+        .filter_map(|it| it.split(": ").nth(1)?.split(" = ").next())
+        .collect();
+    assert_eq!(
+        about,
+        [
+            "tls.certificates[0].certificate",
+            "admin_tls.certificates[1].certificate",
+            "services[0].tls.certificates[0].certificate",
+        ],
+        "{said:#?}"
+    );
+}

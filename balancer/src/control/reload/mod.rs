@@ -22,7 +22,7 @@ use chrono::Utc;
 use netsocket_settings::Problems;
 use netsocket_telemetry::{EventKind, Events};
 use tokio::task::spawn_blocking;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 pub use self::changes::{BackendChanges, Changes};
 use self::changes::{differences, in_force, keys_changed, service_changes};
@@ -32,13 +32,13 @@ pub use self::error::ReloadError;
 use self::kept_weights::keep_weights;
 pub(crate) use self::settings::{LatestReload, Settings};
 use self::sockets::NewSocket;
-use crate::config::{Config, Edit, Removed};
+use crate::config::{Config, Edit, Removed, Secrets};
 use crate::control::heap;
 use crate::control::pool_tasks::PoolTasks;
 use crate::control::resolve::{resolve, secrets};
 use crate::control::session_room;
 use crate::core::backend::BackendSpec;
-use crate::data_path::process_rules::{ProcessRules, Secrets};
+use crate::data_path::process_rules::ProcessRules;
 use crate::data_path::service::Service;
 use crate::data_path::session_directory;
 use crate::data_path::shared::Shared;
@@ -139,6 +139,7 @@ impl Reloader {
     ) -> Result<Changes, ReloadError> {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
+        let is_edit = edit.is_some();
         let drain = edit.as_ref().and_then(|edit| edit.drain.clone());
         let validated = self.validate(shared, &before.config, source, edit).await;
         let outcome = match validated {
@@ -151,7 +152,7 @@ impl Reloader {
             }
             Err(error) => Err(error),
         };
-        announce(settings.generation, &outcome);
+        announce(settings.generation, is_edit, &outcome);
         if let Ok(changes) = &outcome {
             let text = format!("generation {}: {changes}", settings.generation);
             self.events.emit(Utc::now(), EventKind::Reload, text);
@@ -261,7 +262,12 @@ impl Reloader {
     }
 }
 
-fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
+/// Tells the log what came of settings that were read or, by an edit, asked for.
+fn announce(generation: u64, is_edit: bool, outcome: &Result<Changes, ReloadError>) {
+    let done = match is_edit {
+        true => "settings changed",
+        false => "settings reloaded",
+    };
     match outcome {
         Ok(changes) => info!(
             generation,
@@ -272,12 +278,16 @@ fn announce(generation: u64, outcome: &Result<Changes, ReloadError>) {
             services = changes.services.join("; "),
             cut = changes.cut,
             needs_restart = changes.needs_restart.join(","),
-            "settings reloaded"
+            "{done}"
         ),
         Err(error) => {
             let said = error.to_string();
             for problem in said.lines() {
-                error!(generation, problem, "reload refused, nothing changed");
+                if is_edit {
+                    warn!(generation, problem, "change refused, nothing changed");
+                } else {
+                    error!(generation, problem, "reload refused, nothing changed");
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 use std::fs;
 
 use netsocket_credentials::authority::Authority;
-use netsocket_settings::{Layers, Problems, load};
+use netsocket_settings::{CLIENT, Layers, Problems, load};
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn with(pairs: &[(&'static str, &str)]) -> Result<Security, Problems> {
             .map(|(key, value)| (*key, Flag::One((*value).to_owned())))
             .collect(),
     };
-    let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, "all.toml", &layers, |_| None)?.into_check();
+    let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, &CLIENT, &layers, |_| None)?.into_check();
     let security = security(&mut check, &raw.security);
     check.finish(security)
 }

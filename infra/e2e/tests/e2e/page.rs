@@ -339,9 +339,10 @@ fn columns_are_sorted_by_click_and_by_key(_: &World) {
 }
 
 fn services_have_a_table_and_fit_every_width(_: &World) {
+    const LONG: &str = "the-backend-in-the-third-row-of-the-second-room-on-the-left";
     let backend = RawBackend::listen();
     let settings = format!(
-        "{CHECKS}\n[[services]]\nname = \"files\"\nlisten = [\"127.0.0.1:0\"]\nmax_connections = 7\nbackends = [\"f1={0}\"]\n\
+        "{CHECKS}\n[[services]]\nname = \"files\"\nlisten = [\"127.0.0.1:0\"]\nmax_connections = 7\nbackends = [\"{LONG}={0}\"]\n\
          [[services]]\nname = \"mail\"\nlisten = [\"127.0.0.1:0\"]\nbackends = [\"m1={0}\"]\n",
         backend.address()
     );
