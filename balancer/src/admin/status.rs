@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use netsocket_credentials::Moment;
 use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 use serde::Serialize;
 
-use super::alerts::{Condition, Facts, Refused};
+use super::alerts::{Certificate, Condition, Facts, Refused};
 use super::api::PoolView;
 use super::commands::Commands;
 use super::identity::Identity;
@@ -15,7 +16,7 @@ use super::rates::Rates;
 use super::service_view::{ServiceView, occurred};
 use super::time::rfc3339;
 use crate::core::health::State;
-use crate::core::tls::HANDSHAKE_REASONS;
+use crate::core::tls::{CertificateExpiry, HANDSHAKE_REASONS};
 use crate::data_path::shared::Shared;
 
 /// `/api/v1/pools`.
@@ -123,6 +124,7 @@ pub(super) struct Parts {
     pub(super) pools: Vec<PoolView>,
     pub(super) services: Vec<ServiceView>,
     pub(super) refused: Option<Refused>,
+    pub(super) failed_restart: Option<Refused>,
 }
 
 impl Status {
@@ -133,7 +135,11 @@ impl Status {
             trouble: shared.tasks.trouble(&[]),
             active: sessions.active,
             limit: sessions.limit,
+            descriptors: shared.limiting_descriptors(),
+            now: Moment::at(SystemTime::now()),
+            certificates: &certificates(shared),
             refused: parts.refused.as_ref(),
+            failed_restart: parts.failed_restart.as_ref(),
             commands,
             pools: &parts.pools,
             services: &parts.services,
@@ -176,6 +182,26 @@ impl Sessions {
             tls_handshake_failures: handshake_failures(shared),
         }
     }
+}
+
+/// All that are shown to clients, of which the end is known.
+fn certificates(shared: &Shared) -> Vec<Certificate> {
+    let of = |service: Option<&str>, all: &[CertificateExpiry]| -> Vec<Certificate> {
+        let known = all.iter().filter_map(|it| {
+            Some(Certificate {
+                service: service.map(str::to_owned),
+                file: it.file.display().to_string(),
+                expires: it.expires?,
+            })
+        });
+        known.collect()
+    };
+    let view = shared.view();
+    let services = view.services.into_iter();
+    let of_services = services.filter_map(|it| Some(of(Some(&it.name), &it.tls?.certificates)));
+    let mut all: Vec<Certificate> = of_services.flatten().collect();
+    all.extend(of(None, &view.admin_certificates));
+    all
 }
 
 /// Those of all services together.

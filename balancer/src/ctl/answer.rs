@@ -226,6 +226,13 @@ pub(super) struct Sessions {
     pub(super) sessions: Vec<Session>,
 }
 
+/// The answer to an end of sessions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Ended {
+    pub(super) ended: u64,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Session {

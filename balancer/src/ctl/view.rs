@@ -340,6 +340,11 @@ pub(super) fn session_age(session: &Session) -> String {
     units::age(Duration::try_from_secs_f64(session.age_ms / 1000.0).unwrap_or_default())
 }
 
+/// How many sessions were ended.
+pub(super) fn ended_sessions(count: u64) -> String {
+    format!("ended {}", units::counted(count, "session"))
+}
+
 /// A line for each transition.
 pub(super) fn transitions(transitions: &[Transition]) -> String {
     let mut table = Table::new([

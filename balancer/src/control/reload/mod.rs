@@ -30,7 +30,7 @@ pub(crate) use self::edit_terms::EditTerms;
 use self::edit_terms::{Effects, occupied};
 pub use self::error::ReloadError;
 use self::kept_weights::keep_weights;
-pub(crate) use self::settings::{LatestReload, Settings};
+pub(crate) use self::settings::{FailedRestart, LatestReload, Settings};
 use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed, Secrets};
 use crate::control::heap;
@@ -83,6 +83,9 @@ impl Reloader {
             None => Err(ReloadError::NoSource),
         };
         let mut settings = Settings::clone(&self.settings.load());
+        if outcome.is_ok() {
+            settings.failed_restart = None;
+        }
         settings.latest = Some(Arc::new(LatestReload {
             at: SystemTime::now(),
             outcome: outcome.clone(),
