@@ -2,6 +2,7 @@
 //!
 //! Decides from what the API shows, without I/O or a clock. The status page, `ctl status` and `ctl top` show it.
 
+mod alert;
 mod certificates;
 mod names;
 mod room;
@@ -12,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use netsocket_credentials::Moment;
 use serde::Serialize;
 
+pub(super) use self::alert::{Alert, Severity};
 pub(super) use self::certificates::Certificate;
+use self::room::Room;
 pub(super) use self::settings::Refused;
 use super::api::{BackendView, PoolView};
 use super::commands::Commands;
@@ -22,28 +25,6 @@ use crate::observe::units::counted;
 
 /// Addresses in a sentence.
 const NAMED: usize = 3;
-
-/// How bad it is; the worst comes last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Severity {
-    /// Clients are served, but something is wrong.
-    Warning,
-    /// Clients are not served, or only by chance.
-    Emergency,
-}
-
-/// Something that is wrong.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Alert {
-    pub(super) severity: Severity,
-    pub(super) what: String,
-    /// What clients get meanwhile.
-    pub(super) clients: String,
-    /// `null` where that is not known.
-    pub(super) since: Option<String>,
-    pub(super) todo: Vec<String>,
-}
 
 /// What the alerts are decided by.
 pub(super) struct Facts<'a> {
@@ -130,9 +111,20 @@ fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
             todo: vec!["The log has the reason. Restart the balancer.".to_owned()],
         });
     }
-    alerts.extend(room::alert(facts));
-    alerts.extend(certificates::alerts(facts));
-    alerts.extend(settings::alerts(facts));
+    let commands = facts.commands;
+    let sessions = Room {
+        active: facts.active,
+        limit: facts.limit,
+        descriptors: facts.descriptors,
+    };
+    alerts.extend(sessions.alert(commands));
+    alerts.extend(certificates::alerts(
+        facts.certificates,
+        facts.now,
+        commands,
+    ));
+    alerts.extend(facts.refused.map(|it| it.of_reload(commands)));
+    alerts.extend(facts.failed_restart.map(|it| it.of_restart(commands)));
     alerts
 }
 
@@ -168,8 +160,9 @@ fn of_pool(pool: &PoolView, facts: &Facts<'_>) -> Vec<Alert> {
             )],
         });
     }
+    let is_served = members(pool).any(takes_sessions);
     let failing = pool.groups.iter().filter(|group| group.problem.is_some());
-    alerts.extend(failing.map(|group| names::alert(group, pool)));
+    alerts.extend(failing.map(|group| names::alert(group, is_served)));
     alerts
 }
 

@@ -2,7 +2,8 @@
 
 use netsocket_credentials::Moment;
 
-use super::{Alert, Facts, Severity};
+use super::alert::{Alert, Severity};
+use crate::admin::commands::Commands;
 
 const DAY: u64 = 24 * 3600;
 /// So long before its end, a certificate is worth a warning: as in `infra/prometheus/rules.yml`.
@@ -17,14 +18,17 @@ pub(in crate::admin) struct Certificate {
     pub(in crate::admin) expires: Moment,
 }
 
-pub(super) fn alerts(facts: &Facts<'_>) -> impl Iterator<Item = Alert> {
-    let Moment(now) = facts.now;
+pub(super) fn alerts(
+    all: &[Certificate],
+    Moment(now): Moment,
+    commands: &Commands,
+) -> impl Iterator<Item = Alert> {
     let worth = move |it: &&Certificate| it.expires.0 < now + SOON;
-    let expiring = facts.certificates.iter().filter(worth);
-    expiring.map(move |it| alert(it, now, facts))
+    let expiring = all.iter().filter(worth);
+    expiring.map(move |it| alert(it, now, commands))
 }
 
-fn alert(it: &Certificate, now: u64, facts: &Facts<'_>) -> Alert {
+fn alert(it: &Certificate, now: u64, commands: &Commands) -> Alert {
     let of = match &it.service {
         Some(service) => format!("service {service}"),
         None => "the admin address".to_owned(),
@@ -51,7 +55,7 @@ fn alert(it: &Certificate, now: u64, facts: &Facts<'_>) -> Alert {
         since: has_expired.then(|| it.expires.to_string()),
         todo: vec![format!(
             "Put a new one there, then {}.",
-            facts.commands.ctl(&["reload"])
+            commands.ctl(&["reload"])
         )],
     }
 }

@@ -1,10 +1,11 @@
 //! The alert of a name that DNS does not answer as it should, and what to do about it.
 
-use super::{Alert, Severity, takes_sessions};
-use crate::admin::api::{GroupView, PoolView};
+use super::alert::{Alert, Severity};
+use crate::admin::api::GroupView;
 use crate::observe::units::counted;
 
-pub(super) fn alert(group: &GroupView, pool: &PoolView) -> Alert {
+/// `is_served`: whether any backend of the pool takes sessions.
+pub(super) fn alert(group: &GroupView, is_served: bool) -> Alert {
     let problem = group.problem.as_deref().unwrap_or_default();
     let name = &group.name;
     let what = match group.outcome {
@@ -13,9 +14,7 @@ pub(super) fn alert(group: &GroupView, pool: &PoolView) -> Alert {
         _ => format!("DNS does not name the servers of {name}: {problem}"),
     };
     let clients = match (group.members, group.outcome) {
-        (0, _) if pool.backends.iter().any(takes_sessions) => {
-            "are served by the other backends".to_owned()
-        }
+        (0, _) if is_served => "are served by the other backends".to_owned(),
         (0, _) => "get no server of this name".to_owned(),
         (members, Some("partial")) => {
             format!("are served by {}", counted(members, "server"))

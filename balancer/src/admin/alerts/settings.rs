@@ -1,6 +1,7 @@
 //! The alerts of settings that were refused: by a reload, or by the new process of a restart.
 
-use super::{Alert, Facts, Severity};
+use super::alert::{Alert, Severity};
+use crate::admin::commands::Commands;
 use crate::admin::time::rfc3339;
 use crate::control::reload::{FailedRestart, LatestReload};
 
@@ -28,6 +29,28 @@ impl Refused {
         }
     }
 
+    /// The alert of a reload.
+    pub(super) fn of_reload(&self, commands: &Commands) -> Alert {
+        Alert {
+            severity: Severity::Warning,
+            what: format!("The last reload was refused: {}", self.summary()),
+            clients: "are served with the settings of before".to_owned(),
+            since: Some(self.at.clone()),
+            todo: vec![correct(commands, &commands.ctl(&["reload"]))],
+        }
+    }
+
+    /// The alert of a restart.
+    pub(super) fn of_restart(&self, commands: &Commands) -> Alert {
+        Alert {
+            severity: Severity::Warning,
+            what: format!("The last restart failed: {}", self.summary()),
+            clients: "are served by the process of before".to_owned(),
+            since: Some(self.at.clone()),
+            todo: vec![correct(commands, "restart again")],
+        }
+    }
+
     /// The first problem, and how many there are.
     fn summary(&self) -> String {
         let first = self.problems.first().map_or("", String::as_str);
@@ -38,26 +61,8 @@ impl Refused {
     }
 }
 
-pub(super) fn alerts(facts: &Facts<'_>) -> impl Iterator<Item = Alert> {
-    let reload = facts.refused.map(|refused| Alert {
-        severity: Severity::Warning,
-        what: format!("The last reload was refused: {}", refused.summary()),
-        clients: "are served with the settings of before".to_owned(),
-        since: Some(refused.at.clone()),
-        todo: vec![correct(facts, &facts.commands.ctl(&["reload"]))],
-    });
-    let restart = facts.failed_restart.map(|failed| Alert {
-        severity: Severity::Warning,
-        what: format!("The last restart failed: {}", failed.summary()),
-        clients: "are served by the process of before".to_owned(),
-        since: Some(failed.at.clone()),
-        todo: vec![correct(facts, "restart again")],
-    });
-    reload.into_iter().chain(restart)
-}
-
-fn correct(facts: &Facts<'_>, then: &str) -> String {
-    match facts.commands.check() {
+fn correct(commands: &Commands, then: &str) -> String {
+    match commands.check() {
         Some(check) => format!("Correct the settings until {check} says OK, then {then}."),
         None => format!("Correct the settings, then {then}."),
     }
