@@ -105,7 +105,11 @@ const NAME: &str = "netsocket";
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let directories = UserDirectories::new(|name| std::env::var_os(name));
-    let variable = |name: &str| std::env::var(name).ok();
+    // What is no UTF-8 is wrong for every key, and must be said of its variable.
+    let variable = |name: &str| {
+        let value = std::env::var_os(name)?;
+        Some(value.to_string_lossy().into_owned())
+    };
     if args.check_config {
         return check_config(settings::judge(&args, &directories, variable));
     }

@@ -28,6 +28,9 @@ impl Context {
         let Some(query) = self.query_of(&archive.search, output.as_deref()).await? else {
             return Ok(Exit::NothingFound);
         };
+        if let Some(directory) = &archive.extract {
+            self.check_directory_name(directory, "-o")?;
+        }
         if let (None, None, Some(output)) = (archive.format, &archive.extract, &output) {
             self.check_name(&query, output)?;
         }

@@ -6,11 +6,12 @@ use netsocket_protocol::message::{ErrorKind, ErrorReply, FileEntry, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
 
+use crate::command_line::command::ListFormat;
 use crate::config::user_directories::UserDirectories;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::{Console, Stdout};
+use crate::output::console::{Console, Form, Stdout};
 use crate::session::Session;
 use crate::session::remote_path;
 use crate::session::working_directories::WorkingDirectories;
@@ -76,6 +77,17 @@ impl Context {
     /// Resolves a typed path against the working directory on the server.
     pub(super) fn remote_path(&self, typed: &[u8]) -> Vec<u8> {
         remote_path::resolve(&self.at.remote, typed)
+    }
+
+    /// Refuses a form of lists that JSON cannot have. `-l` and `-1` ask for no more than each of its lines has.
+    pub(super) fn check_format(&self, word: &str, format: ListFormat) -> Result<(), Error> {
+        if format.null && self.console.form == Form::Json {
+            let said = format!(
+                "{word} -0 is for names, and --json for lines: jq --raw-output0 .entry.path prints names of the latter"
+            );
+            return Err(Error::Usage(said));
+        }
+        Ok(())
     }
 
     /// Fails unless what `..` leaves in a typed path is there: `none/..` is not the directory that `none` would be in.

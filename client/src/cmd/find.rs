@@ -17,6 +17,7 @@ use crate::session::remote_path;
 
 impl Context {
     pub(crate) async fn find(&mut self, word: &str, find: Find) -> Done {
+        self.check_format(word, find.format)?;
         let Begun {
             query,
             starts,

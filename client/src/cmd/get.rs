@@ -6,16 +6,17 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
+use super::existing_target::Saving;
 use super::operands::{Directories, Meant, is_no_file};
 use super::overwrite::Overwriting;
 use super::places::{Place, targets};
 use crate::command_line::command::{Get, SaveOptions};
-use crate::outcome::answer::Answer;
+use crate::outcome::answer::{Answer, Saved};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
 use crate::output::console::Stdout;
-use crate::session::parallel::FileToFetch;
+use crate::session::parallel::{Fetched, FileToFetch};
 use crate::transfer::destination::{Attributes, Destination, OutputOptions};
 
 impl Context {
@@ -43,8 +44,7 @@ impl Context {
             many => self.get_several(word, many, output, get).await,
         };
         match &paths[..] {
-            // Others have failed before.
-            [one] if typed.len() > 1 => Ok(exit.worse(self.exit_of(done, one)?)),
+            [one] => Ok(exit.worse(self.exit_of(done, one)?)),
             _ => done.map(|done| exit.worse(done)),
         }
     }
@@ -70,24 +70,23 @@ impl Context {
         output: Option<PathBuf>,
         get: &Get,
     ) -> Done {
-        let destination = match output {
+        let saving = match output {
             Some(output) if self.is_descriptor(Some(&output)) => {
                 let destination = self.file_destination(&output)?;
                 // On a terminal the text is all that is wanted, as from `cat`.
                 self.console.quiet |=
                     destination == Destination::Stdout && self.console.out_is_terminal;
-                destination
+                Saving::To(destination)
             }
             output => {
                 let (target, replaces) =
                     self.only_target(path, output.as_deref(), get.save.force)?;
                 let mut overwriting = Overwriting::of(replaces, 1);
-                self.may_save(path, &target, &mut overwriting).await?;
-                Destination::File(target)
+                self.saving(path, target, &mut overwriting).await?
             }
         };
         let attributes = self.attributes(path, get).await?;
-        self.get_one(word, path, destination, &get.save, attributes)
+        self.save_one(word, path, saving, &get.save, attributes)
             .await
     }
 
@@ -107,28 +106,40 @@ impl Context {
         }
         let targets = targets(paths, self.place(output.as_deref()))?;
         let mut files = Vec::with_capacity(paths.len());
+        let mut known = Vec::with_capacity(paths.len());
         let mut exit = Exit::Done;
         let mut overwriting = Overwriting::of(get.save.force, paths.len());
         for (path, target) in paths.iter().zip(targets) {
             let name = Name::from(path.as_slice());
-            match self.may_save(path, &target, &mut overwriting).await {
-                Ok(()) => {
-                    let attributes = self.attributes(path, get).await?;
+            let saving = self.saving(path, target, &mut overwriting).await;
+            let result = match saving {
+                Ok(Saving::To(destination)) => {
                     files.push(FileToFetch {
-                        path: name,
-                        local: target,
-                        attributes,
+                        path: name.clone(),
+                        destination,
+                        attributes: self.attributes(path, get).await?,
                     });
+                    None
                 }
+                Ok(Saving::Done(saved)) => Some(Ok(*saved)),
                 Err(error) if !error.is_of_one_operand() => return Err(error.into()),
-                Err(error) => {
+                // It was the answer to a question.
+                Err(error @ Error::Kept(_)) => {
                     exit = exit.worse(error.exit());
                     self.console.unfetched(word, &name, &error)?;
+                    continue;
                 }
-            }
+                Err(error) => Some(Err(error)),
+            };
+            known.push((name, result));
         }
-        let fetched = self.get_many(word, files, get).await?;
-        Ok(exit.worse(fetched))
+        let fetched = self
+            .session
+            .fetch(files, get.parallel, get.save.resume, &mut self.console)
+            .await;
+        let fetched = in_order(known, fetched);
+        let told = self.tell_fetched(word, fetched).await?;
+        Ok(exit.worse(told))
     }
 
     /// What a file keeps; `None` without `-p`, and if there is no file.
@@ -158,26 +169,6 @@ impl Context {
         Ok((targets.into_iter().next().unwrap_or_default(), replaces))
     }
 
-    /// Whether a file may be saved at `target`. Where something is in its way, it matters first whether it is a file.
-    async fn may_save(
-        &mut self,
-        path: &[u8],
-        target: &Path,
-        overwriting: &mut Overwriting,
-    ) -> Result<(), Error> {
-        let replaces = *overwriting == Overwriting::Allowed;
-        let there = std::fs::metadata(target);
-        let is_in_the_way =
-            there.is_ok_and(|there| there.is_dir() || (there.is_file() && !replaces));
-        if is_in_the_way
-            && let Some(entry) = self.entry(path).await?
-            && is_directory(&entry)
-        {
-            return Err(is_no_file(path));
-        }
-        self.may_replace(target, overwriting).await
-    }
-
     /// Prints files, one after the other.
     pub(crate) async fn cat(&mut self, word: &str, typed: &[Vec<u8>]) -> Done {
         let Meant { paths, mut exit } = self
@@ -193,6 +184,28 @@ impl Context {
             exit = exit.worse(self.exit_of(done, path)?);
         }
         Ok(exit)
+    }
+
+    /// Downloads a file unless it was there already.
+    pub(super) async fn save_one(
+        &mut self,
+        word: &str,
+        path: &[u8],
+        saving: Saving,
+        save: &SaveOptions,
+        attributes: Option<Attributes>,
+    ) -> Done {
+        match saving {
+            Saving::To(destination) => {
+                self.get_one(word, path, destination, save, attributes)
+                    .await
+            }
+            Saving::Done(saved) => {
+                let name = Name::from(path);
+                self.console.saved(word, &name, &saved, Stdout::Free)?;
+                Ok(Exit::Done)
+            }
+        }
     }
 
     pub(super) async fn get_one(
@@ -230,12 +243,8 @@ impl Context {
         Ok(Exit::Done)
     }
 
-    async fn get_many(&mut self, word: &str, files: Vec<FileToFetch>, get: &Get) -> Done {
-        let resume = get.save.resume;
-        let fetched = self
-            .session
-            .fetch(files, get.parallel, resume, &mut self.console)
-            .await;
+    /// Tells how each download ended.
+    async fn tell_fetched(&mut self, word: &str, fetched: Fetched) -> Done {
         let mut exit = Exit::Done;
         for (path, result) in fetched {
             let error = match result {
@@ -260,4 +269,16 @@ impl Context {
             Err(error) => error,
         }
     }
+}
+
+/// All results in the requested order: those that were known before anything was requested, and the others.
+fn in_order(known: Vec<(Name, Option<Result<Saved, Error>>)>, fetched: Fetched) -> Fetched {
+    let mut fetched = fetched.into_iter();
+    known
+        .into_iter()
+        .filter_map(|(name, result)| match result {
+            Some(result) => Some((name, result)),
+            None => fetched.next(),
+        })
+        .collect()
 }

@@ -18,6 +18,7 @@ use super::operands::{Directories, Meant};
 use super::overwrite::Overwriting;
 use super::places::no_directory_for;
 use crate::command_line::command::Get;
+use crate::command_line::quote::pasteable;
 use crate::outcome::answer::{Answer, Saved, Unpacked};
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -94,6 +95,17 @@ impl Context {
                 Err(error) => exit = exit.worse(self.pass_over(error.into(), &path)?),
             }
         }
+        if let [(path, entry)] = &entries[..]
+            && is_directory(entry)
+        {
+            let from_root = remote_path::from_root(path);
+            let typed = match typed {
+                [typed] if remote_path::pattern(typed).is_none() => typed,
+                _ => from_root.as_bytes(),
+            };
+            let instead = format!("archive {} -o", pasteable(typed));
+            self.check_directory_name(&place, &instead)?;
+        }
         // What is in a directory, and not the directory.
         let contents = typed.iter().filter(|typed| means_contents(typed));
         let contents: Vec<Vec<u8>> = contents.map(|typed| self.remote_path(typed)).collect();
@@ -128,11 +140,10 @@ impl Context {
         if replaces {
             *overwriting = Overwriting::Allowed;
         }
-        self.may_replace(&target, overwriting).await?;
+        let saving = self.saving(path, target, overwriting).await?;
         // As what is unpacked: directories and files keep the same.
         let attributes = Attributes::of(entry, get.preserve);
-        self.get_one(word, path, Destination::File(target), save, attributes)
-            .await
+        self.save_one(word, path, saving, save, attributes).await
     }
 
     async fn get_directory(

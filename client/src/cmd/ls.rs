@@ -22,6 +22,7 @@ struct Listed {
 
 impl Context {
     pub(crate) async fn ls(&mut self, word: &str, list: &List) -> Done {
+        self.check_format(word, list.format)?;
         let here = [Vec::new()];
         let typed = if list.paths.is_empty() {
             &here[..]

@@ -17,7 +17,9 @@ mod archive;
 mod archive_by_http;
 pub mod context;
 mod directory;
+mod directory_name;
 mod du;
+mod existing_target;
 mod find;
 mod get;
 mod get_recursively;
@@ -42,11 +44,16 @@ mod tree;
 use crate::cmd::context::{Context, Done};
 use crate::command_line::command::Command;
 use crate::command_line::manual;
+use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
+use crate::output::console::Form;
 
 impl Context {
     /// Runs a command.
     pub(crate) async fn run(&mut self, word: &str, command: Command) -> Done {
+        if self.console.form == Form::Json && !command.has_json() {
+            return Err(Error::Usage(format!("{word} has no JSON: leave out --json")).into());
+        }
         match command {
             Command::Quit => Ok(Exit::Done),
             Command::Help(topic) => self.help(topic.as_ref()),

@@ -12,7 +12,7 @@ use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::Stdout;
+use crate::output::console::{Form, Stdout};
 use crate::session::remote_path;
 
 /// What operands lead to.
@@ -62,11 +62,11 @@ impl Context {
         self.entry(path).await?.ok_or_else(|| missing(path))
     }
 
-    /// Says that a pattern, one of `count` operands, matches nothing: beside others, that is one that fails.
+    /// Says that a pattern, one of `count` operands, matches nothing: beside others, and for a program, that is a failure.
     pub(super) fn tell_unmatched(&mut self, typed: &[u8], count: usize, stdout: Stdout) -> Exit {
         let message = format!("no file matches {}", Name::from(typed));
-        match count {
-            1 => self.console.notice_line(&message),
+        match (count, self.console.form) {
+            (1, Form::Text) => self.console.notice_line(&message),
             _ => {
                 let error = Error::Server(ErrorReply::new(ErrorKind::NotFound, message));
                 let path = Name(self.remote_path(typed));

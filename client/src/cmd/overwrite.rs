@@ -57,7 +57,7 @@ impl Context {
     /// Asks at a terminal.
     ///
     /// # Errors
-    /// [`Error::Target`] if there is a file and nobody can be asked, [`Error::Kept`] if it is to be kept.
+    /// [`Error::AlreadyThere`] if there is a file and nobody can be asked, [`Error::Kept`] if it is to be kept.
     pub(super) async fn may_replace(
         &mut self,
         path: &Path,
@@ -69,10 +69,7 @@ impl Context {
             return Ok(());
         }
         if !self.console.can_ask {
-            return Err(Error::Target {
-                path: path.to_owned(),
-                reason: "it is there already: --force overwrites it".to_owned(),
-            });
+            return Err(Error::AlreadyThere(path.to_owned()));
         }
         let (name, choices) = (shown(path), overwriting.choices());
         self.console.ask(&format!("overwrite {name}? {choices} "));

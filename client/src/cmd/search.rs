@@ -3,6 +3,7 @@
 //! Owns: that a word is a place if there is something at it, and else a name. Does not own: which words may be places
 //! ([`crate::command_line::parse_search`]), and what is done with what is found.
 
+use chrono::Utc;
 use netsocket_protocol::message::{FileEntry, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::{Query, Sort};
@@ -70,9 +71,11 @@ impl Context {
         let doubtful = doubtful(&search).map(<[u8]>::to_vec);
         let Search {
             mut query,
+            ages,
             below,
             places,
         } = search;
+        ages.add_to(&mut query, Utc::now());
         let begun = |query, starts, exit, place| Begun {
             query,
             starts,

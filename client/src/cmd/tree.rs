@@ -14,12 +14,18 @@ use crate::session::remote_path;
 
 impl Context {
     pub(crate) async fn tree(&mut self, word: &str, view: &TreeView) -> Done {
+        let typed = view.path.clone().unwrap_or_default();
+        let done = self.tree_of(word, view, &typed).await;
+        let path = self.remote_path(&typed);
+        self.exit_of(done, &path)
+    }
+
+    async fn tree_of(&mut self, word: &str, view: &TreeView, typed: &[u8]) -> Done {
         if view.directories_only && self.console.form == Form::Json {
             let said = "tree -d has no JSON, which lists files: du --json lists directories";
             return Err(Error::Usage(said.to_owned()).into());
         }
-        let typed = view.path.clone().unwrap_or_default();
-        let top = self.single(&typed).await?;
+        let top = self.single(typed).await?;
         match self.entry(&top).await? {
             Some(entry) if is_directory(&entry) => {}
             Some(_) => {
@@ -51,7 +57,7 @@ impl Context {
             }
         }
         if self.console.form == Form::Text {
-            let top = match &typed[..] {
+            let top = match typed {
                 b"" => Name::from("."),
                 typed if remote_path::pattern(typed).is_some() => {
                     remote_path::relative(&self.at.remote, &top)

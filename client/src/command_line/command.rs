@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::query::{Query, Sort};
 
+use crate::command_line::age::Ages;
 use crate::command_line::commands::CommandSpec;
 
 /// A command and the form of its output.
@@ -108,6 +109,8 @@ pub(crate) struct List {
 pub(crate) struct Search {
     /// Which files; without `below`.
     pub(crate) query: Query,
+    /// Times of it that depend on when the command runs.
+    pub(crate) ages: Ages,
     /// The directory to search, as typed with `--below`.
     pub(crate) below: Option<Vec<u8>>,
     /// The directories and files to search, as typed. A single one may turn out to be a name.
@@ -236,6 +239,12 @@ impl Command {
                 | Self::Quit
                 | Self::Help(_)
         )
+    }
+
+    /// Whether its results can be told as JSON: not those of another program, and no text for a file.
+    #[must_use]
+    pub(crate) fn has_json(&self) -> bool {
+        !matches!(self, Self::ListLocal(_) | Self::Completions(_) | Self::Man)
     }
 
     /// Applies `map` to every local path.

@@ -122,8 +122,9 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         details: "All conditions must match. GLOB has *, ?, [a-z] or {a,b}. Another word is the\n\
                   directory or file to begin at; a single one that is not on the server is a\n\
                   complete base name to look for. Sizes take the suffixes k, M, G, T (powers of\n\
-                  1024). Times are in the server's time zone unless they end with an offset. What\n\
-                  find(1) takes works as well: find music -iname '*.mp3' -size +1M.",
+                  1024). WHEN is 2024-01-31 or 2024-01-31T12:30, in the server's time zone\n\
+                  unless it ends with an offset (Z, +02:00), or an age: 30min, 2h, 7d, 2w.\n\
+                  What find(1) takes works as well: find music -iname '*.mp3' -mtime -7.",
         options: &[
             &NAME,
             &CONDITION_OPTIONS,
@@ -202,7 +203,8 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         arguments: "[DIR|NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
         about: "download what find would list as one archive",
         details: "Without -o, the archive is saved in the local directory as archive.tar.gz,\n\
-                  archive.tar.zst or archive.tar. Its paths are relative to the server's root.",
+                  archive.tar.zst or archive.tar. Its paths are relative to the server's root.\n\
+                  WHEN is 2024-01-31, 2024-01-31T12:30, or an age: 30min, 2h, 7d, 2w.",
         options: &[
             &NAME,
             &CONDITION_OPTIONS,

@@ -13,12 +13,14 @@
 //! # Ok::<(), netsocket_client::command_line::shell_words::WordsError>(())
 //! ```
 
+pub(crate) mod age;
 pub(crate) mod archive_names;
 pub mod args;
 pub(crate) mod command;
 pub(crate) mod command_options;
 pub(crate) mod commands;
 pub(crate) mod find_sizes;
+pub(crate) mod find_times;
 pub(crate) mod habits;
 pub(crate) mod help;
 pub(crate) mod manual;

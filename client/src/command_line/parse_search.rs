@@ -8,6 +8,7 @@ use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 
+use crate::command_line::age::{self, Age, Ages};
 use crate::command_line::archive_names::Format;
 use crate::command_line::command::{Archive, Find, Search};
 use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
@@ -48,8 +49,16 @@ pub(crate) fn names_and_places(parsed: &ParsedOptions) -> (Vec<Vec<u8>>, Vec<Vec
 }
 
 fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
+    let mut ages = Ages::default();
+    for option in Ages::OPTIONS {
+        let age = parsed.value(option).map(Age::parse).transpose()?;
+        if let Some(age) = age.flatten() {
+            ages.set(option, age);
+        }
+    }
     let is_known = |name: &str| {
         name != "below"
+            && !ages.has(name)
             && CONDITION_OPTIONS
                 .iter()
                 .chain(&ORDER_OPTIONS)
@@ -71,6 +80,7 @@ fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
         } => Ok(Ordered {
             search: Search {
                 query,
+                ages,
                 below: parsed.value("below").map(<[u8]>::to_vec),
                 places,
             },
@@ -86,6 +96,9 @@ fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
 fn of_query(typed: &str, parsed: &ParsedOptions, problem: &str) -> String {
     if let Some(takes) = problem.strip_prefix("find takes ") {
         return format!("{typed} takes {takes}");
+    }
+    if problem.contains("is not a date or time: use ") {
+        return format!("{problem}; or {}", age::FORM);
     }
     if !problem.starts_with("the size ") {
         return problem.replacen("A name ", "a name ", 1);

@@ -7,7 +7,8 @@
 use netsocket_protocol::name::Name;
 
 use crate::command_line::find_sizes::{self, Range, Sizes};
-use crate::command_line::habits::EITHER;
+use crate::command_line::find_times;
+use crate::command_line::habits::habit::EITHER;
 
 /// What is the case for all files here: nothing has to be asked.
 const TRUE: [&[u8]; 3] = [b"-print", b"-a", b"-and"];
@@ -19,14 +20,26 @@ const NONE_EXCLUDES: &str =
 const OPERATORS: [(&[&str], &str); 2] = [(&["!"], NONE_EXCLUDES), (&["(", ")", ","], EITHER)];
 
 /// Primaries without an equal, and what to use instead.
-const OTHERS: [(&[&str], &str); 9] = [
+const OTHERS: [(&[&str], &str); 12] = [
     (
-        &["-mtime", "-mmin", "-newer", "-atime", "-amin"],
-        "use --modified-after WHEN or --modified-before WHEN",
+        &["-newer", "-newermm", "-mnewer", "-anewer", "-cnewer"],
+        "stat FILE shows a time, and --modified-after WHEN takes it",
     ),
     (
-        &["-ctime", "-cmin"],
-        "use --born-after WHEN or --born-before WHEN",
+        &["-atime", "-ctime"],
+        "only other times are told: use -mtime N, or -Btime N for births",
+    ),
+    (
+        &["-amin", "-cmin"],
+        "only other times are told: use -mmin N, or -Bmin N for births",
+    ),
+    (
+        &["-newerat", "-newerct"],
+        "only other times are told: use -newermt WHEN, or -newerBt WHEN for births",
+    ),
+    (
+        &["-daystart"],
+        "a date begins at midnight: --modified-after 2024-01-31",
     ),
     (
         &["-maxdepth", "-mindepth", "-depth", "-prune"],
@@ -70,14 +83,20 @@ pub(crate) fn translated(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
     Ok(translation.options)
 }
 
-fn is_primary(word: &[u8]) -> bool {
-    const EQUAL: [&[u8]; 8] = [
+/// Whether find(1) has it, and we know.
+pub(crate) fn is_primary(word: &[u8]) -> bool {
+    const EQUAL: [&[u8]; 13] = [
         b"-name",
         b"-iname",
         b"-type",
         b"-size",
         b"-empty",
+        b"-mtime",
+        b"-mmin",
+        b"-Btime",
+        b"-Bmin",
         b"-newermt",
+        b"-newerBt",
         b"-print0",
         b"-ls",
     ];
@@ -125,6 +144,14 @@ impl Translation {
             b"-newermt" => self
                 .options
                 .push([b"--modified-after=", &value()?[..]].concat()),
+            b"-newerBt" => self
+                .options
+                .push([b"--born-after=", &value()?[..]].concat()),
+            b"-mtime" | b"-mmin" | b"-Btime" | b"-Bmin" => {
+                let options = find_times::options(word, value()?);
+                self.options
+                    .extend(options.transpose()?.unwrap_or_default());
+            }
             b"-empty" => self.size("-empty".to_owned(), (Some(0), Some(0)))?,
             b"-print0" => self.options.push(b"--null".to_vec()),
             b"-ls" => self.options.push(b"--long".to_vec()),
@@ -263,6 +290,11 @@ mod tests {
                 "documents/ --modified-after=2024-01-01",
             ),
             ("*.c -size -2", "*.c --size=..512"),
+            (
+                ". -mtime +7 -mtime -30",
+                ". --modified-before=8d --modified-after=30d",
+            ),
+            ("-newerBt 2026-01-01", "--born-after=2026-01-01"),
             ("-name -- x", "--name=-- x"),
             ("-type f -- -x", "-- -x"),
         ] {
@@ -292,7 +324,9 @@ mod tests {
         for (typed, said) in [
             ("-type d", "tree -d shows the directories"),
             ("-type l", "only files and directories are shared"),
-            (". -mtime -7", "--modified-after WHEN"),
+            (". -ctime -7", "use -mtime N, or -Btime N for births"),
+            (". -newer x", "--modified-after WHEN takes it"),
+            (". -mtime", "-mtime needs a value"),
             (". -maxdepth 1", "ls lists one directory"),
             ("-name a -or -name b", "{a,b} in a pattern matches either"),
             (". -delete", "this service is read-only"),

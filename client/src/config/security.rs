@@ -113,6 +113,8 @@ pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
         &raw.tls_name,
     ];
     let is_meant = of_tls.iter().any(|entry| entry.is_some());
+    // `tls = true` is as clear as "on".
+    check.not_text("tls");
     let on = check.read_with("tls", raw.tls.as_ref(), is_meant, "on or off", on_or_off);
     if !on {
         return security;
@@ -202,12 +204,21 @@ fn own(check: &mut Check, raw: &RawSecurity) -> Option<Option<(PathBuf, PathBuf)
     match (&raw.client_certificate, &raw.client_key) {
         (Some(chain), Some(key)) => Some(Some((file(chain), file(key)))),
         (None, None) => Some(None),
-        (Some(_), None) => {
-            check.problem_at("client_key", "is required with client_certificate");
+        // The origin of what is given is known.
+        (Some(chain), None) => {
+            check.problem(
+                "client_certificate",
+                chain.as_str(),
+                "client_key is required with it",
+            );
             None
         }
-        (None, Some(_)) => {
-            check.problem_at("client_certificate", "is required with client_key");
+        (None, Some(key)) => {
+            check.problem(
+                "client_key",
+                key.as_str(),
+                "client_certificate is required with it",
+            );
             None
         }
     }

@@ -144,12 +144,19 @@ pub(crate) fn repeated(args: &Args) -> Vec<Vec<u8>> {
     words
 }
 
-/// What `server` may be, and what was probably meant.
-fn allowed_server(given: Option<&Scalar>) -> String {
-    match given.and_then(|text| address::meant(text.as_str(), DEFAULT_PORT)) {
-        Some(server) => format!("{ServersError}; did you mean {server}?"),
-        None => ServersError.to_string(),
-    }
+/// What `server` may be, and what was probably meant, as it can be pasted.
+fn allowed_server(given: Option<&Scalar>, is_flag: bool) -> String {
+    let text = given.map_or("", Scalar::as_str);
+    let Some(server) = address::meant(text, DEFAULT_PORT) else {
+        return ServersError.to_string();
+    };
+    let meant = match (is_flag, text.starts_with("https://")) {
+        (true, true) => format!("--tls --server {server}"),
+        (true, false) => format!("--server {server}"),
+        (false, true) => format!("{server} with tls = \"on\""),
+        (false, false) => server.to_string(),
+    };
+    format!("{ServersError}; did you mean {meant}?")
 }
 
 /// Loads the settings as far as they can be judged; `variable` reads the environment.
@@ -182,7 +189,7 @@ pub(crate) fn judge(
             "server",
             raw.server.as_ref(),
             default_server,
-            &allowed_server(raw.server.as_ref()),
+            &allowed_server(raw.server.as_ref(), args.server.is_some()),
             |text| text.parse().ok(),
         ),
         timeouts: Timeouts {
@@ -303,6 +310,26 @@ mod tests {
         let settings = load(&args, &UserDirectories::default(), nothing).unwrap();
         let defaults = load(&self::args(&[]), &UserDirectories::default(), nothing).unwrap();
         assert_eq!(settings, defaults);
+    }
+
+    #[test]
+    fn an_address_that_was_meant_can_be_pasted() {
+        let env = |name: &str| (name == "NETSOCKET_SERVER").then(|| "https://a:1/".to_owned());
+        for (words, meant) in [
+            (
+                &["--server", "https://a:1"][..],
+                "did you mean --tls --server a:1?",
+            ),
+            (&["--server", "sftp://a/x"], "did you mean --server a:8081?"),
+            (&["--server", "a"], "did you mean --server a:8081?"),
+            (&[], "did you mean a:1 with tls = \"on\"?"),
+        ] {
+            let problems = load(&args(words), &UserDirectories::default(), env).unwrap_err();
+            assert!(problems.0[0].allowed.ends_with(meant), "{problems}");
+        }
+        let taken = args(&["--server", "http://a:1/"]);
+        let settings = load(&taken, &UserDirectories::default(), nothing).unwrap();
+        assert_eq!(settings.service.servers.to_string(), "a:1");
     }
 
     #[test]

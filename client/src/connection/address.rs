@@ -32,7 +32,12 @@ pub struct AddressError;
 impl FromStr for ServerAddress {
     type Err = AddressError;
 
+    /// Takes `http://HOST:PORT/` as well, which can mean nothing else.
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = match text.strip_prefix("http://") {
+            Some(address) => address.strip_suffix('/').unwrap_or(address),
+            None => text,
+        };
         let (host, port) = text.rsplit_once(':').ok_or(AddressError)?;
         let host = match host
             .strip_prefix('[')
@@ -75,6 +80,10 @@ pub(crate) fn meant(text: &str, port: u16) -> Option<ServerAddress> {
     let address = text.split_once("://").map_or(text, |(_, address)| address);
     let (address, _) = address.split_once('/').unwrap_or((address, ""));
     let (_, address) = address.rsplit_once('@').unwrap_or(("", address));
+    // Who types a port alone means this machine.
+    if !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("127.0.0.1:{address}").parse().ok();
+    }
     let with_port = || match address.parse::<std::net::Ipv6Addr>() {
         Ok(host) => format!("[{host}]:{port}"),
         Err(_) => format!("{}:{port}", address.trim_end_matches(':')),
@@ -167,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn a_url_without_a_path_is_an_address() {
+        for (text, server) in [
+            ("http://127.0.0.1:8081", "127.0.0.1:8081"),
+            ("http://files.example:80/", "files.example:80"),
+            ("http://[::1]:8081/", "[::1]:8081"),
+        ] {
+            let address: ServerAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), server);
+        }
+        assert_eq!(
+            "http://a:1,http://b:2/".parse::<Servers>().unwrap().count(),
+            2
+        );
+    }
+
+    #[test]
     fn names_and_addresses_are_read_and_shown_alike() {
         for text in ["127.0.0.1:8081", "files.example:1", "[::1]:65535"] {
             assert_eq!(text.parse::<ServerAddress>().unwrap().to_string(), text);
@@ -180,7 +205,11 @@ mod tests {
         for (text, server) in [
             ("127.0.0.1", Some("127.0.0.1:8081")),
             ("files.example:", Some("files.example:8081")),
-            ("http://127.0.0.1:8081/", Some("127.0.0.1:8081")),
+            ("8082", Some("127.0.0.1:8082")),
+            ("http://127.0.0.1", Some("127.0.0.1:8081")),
+            ("http://127.0.0.1:8081/music/", Some("127.0.0.1:8081")),
+            ("https://127.0.0.1:8443/", Some("127.0.0.1:8443")),
+            ("http://127.0.0.1:8081/", None),
             ("sftp://ada@files.example/music", Some("files.example:8081")),
             ("::1", Some("[::1]:8081")),
             ("https://[::1]", Some("[::1]:8081")),
@@ -207,6 +236,12 @@ mod tests {
             "::1:80",
             "a b:1",
             "[]:1",
+            "http://",
+            "http:///",
+            "http://a:1//",
+            "http://http://a:1",
+            "https://a:1",
+            "a:1/",
         ] {
             assert_eq!(text.parse::<ServerAddress>(), Err(AddressError), "{text}");
         }

@@ -42,6 +42,8 @@ pub struct Saved {
     pub bytes: u64,
     /// For an unpacked archive, what was done with the files in it.
     pub unpacked: Option<Unpacked>,
+    /// Whether it is a file that was there already, with this content.
+    pub was_there: bool,
     /// BLAKE3 of these bytes, 64 hexadecimal digits.
     pub digest: String,
     /// Problems that the server reported with single files.

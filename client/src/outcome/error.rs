@@ -147,6 +147,9 @@ pub enum Error {
         /// What prevents it.
         reason: String,
     },
+    /// There is another file already, and nobody who could be asked.
+    #[error("cannot write {}: it is there already: --force overwrites it", shown(.0))]
+    AlreadyThere(PathBuf),
     /// There is a file already, and who was asked wants to keep it.
     #[error("{}: kept", shown(.0))]
     Kept(PathBuf),
@@ -179,6 +182,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Kept(_) | Self::Interrupted => Side::User,
             Self::Target { .. }
+            | Self::AlreadyThere(_)
             | Self::Exists { .. }
             | Self::Shell(_)
             | Self::Input(_)
@@ -236,7 +240,7 @@ impl Error {
                 ..
             } => "internal",
             Self::SourceChanged | Self::Incomplete { .. } => "changed",
-            Self::Target { .. } => "target",
+            Self::Target { .. } | Self::AlreadyThere(_) => "target",
             Self::Shell(_) => "shell",
             Self::Input(_) => "input",
             Self::Output(_) | Self::ReaderGone { .. } => "output",
@@ -271,6 +275,7 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::Target { .. }
+            | Self::AlreadyThere(_)
             | Self::Kept(_)
             | Self::Exists { .. }
             | Self::Unpack(_)
@@ -287,6 +292,7 @@ impl Error {
         match self {
             Self::Usage(_)
             | Self::Target { .. }
+            | Self::AlreadyThere(_)
             | Self::Kept(_)
             | Self::Exists { .. }
             | Self::Incomplete { .. } => true,

@@ -64,6 +64,8 @@ pub struct Console {
     pub err: Box<dyn Write>,
     /// The form of results.
     pub form: Form,
+    /// The command that runs, for its errors as JSON.
+    pub command: Option<String>,
     /// Print only results, warnings and errors.
     pub quiet: bool,
     /// Whether standard output is a terminal: names are escaped then.
@@ -106,6 +108,7 @@ impl Console {
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             form,
+            command: None,
             quiet,
             out_is_terminal: io::stdout().is_terminal(),
             can_ask: !quiet && io::stdin().is_terminal() && io::stderr().is_terminal(),
@@ -289,7 +292,7 @@ impl Console {
         }
         match self.form {
             Form::Text => Ok(()),
-            Form::Json => self.print(&json::unfetched_line(word, path, error)),
+            Form::Json => self.print(&json::error_line(Some(word), Some(path), error)),
         }
     }
 
@@ -424,15 +427,13 @@ impl Console {
         if matches!(error, Error::ReaderGone { .. }) {
             return;
         }
+        let object = json::error_line(self.command.as_deref(), path, error);
         match (self.form, stdout) {
-            (Form::Json, Stdout::Data) => self.say(&json::error_line(path, error)),
+            (Form::Json, Stdout::Data) => self.say(&object),
             (Form::Json, Stdout::Free) => {
                 self.line(&error.to_string());
                 // The error is on standard error already.
-                let _ = self
-                    .out
-                    .write_all(&json::error_line(path, error))
-                    .and_then(|()| self.out.flush());
+                let _ = self.out.write_all(&object).and_then(|()| self.out.flush());
             }
             (Form::Text, _) => self.line(&error.to_string()),
         }

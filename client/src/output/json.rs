@@ -74,13 +74,10 @@ enum Object<'a> {
         command: &'a str,
         commands: Vec<HelpEntry>,
     },
-    Unfetched {
-        command: &'a str,
-        path: &'a Name,
-        error: Failure<'a>,
-    },
     Failed {
-        /// The operand, where others follow.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        command: Option<&'a str>,
+        /// The operand.
         #[serde(skip_serializing_if = "Option::is_none")]
         path: Option<&'a Name>,
         error: Failure<'a>,
@@ -218,16 +215,6 @@ fn saved_or_nothing(
     })
 }
 
-/// The line for one of several downloads that failed.
-#[must_use]
-pub(crate) fn unfetched_line(word: &str, path: &Name, error: &Error) -> Vec<u8> {
-    line(&Object::Unfetched {
-        command: word,
-        path,
-        error: Failure::of(error),
-    })
-}
-
 /// The line for one entry of a list.
 #[must_use]
 pub(crate) fn entry_line(word: &str, entry: &Entry) -> Vec<u8> {
@@ -324,8 +311,9 @@ pub(crate) fn help_line(topic: Option<&CommandSpec>) -> Vec<u8> {
 
 /// The line for a command that failed, or for its operand at `path`, newline included.
 #[must_use]
-pub(crate) fn error_line(path: Option<&Name>, error: &Error) -> Vec<u8> {
+pub(crate) fn error_line(command: Option<&str>, path: Option<&Name>, error: &Error) -> Vec<u8> {
     line(&Object::Failed {
+        command,
         path,
         error: Failure::of(error),
     })

@@ -72,6 +72,10 @@ fn saved_sentence(saved: &Saved) -> String {
 
 /// Reports a saved file.
 fn fetched_sentence(saved: &Saved) -> String {
+    if saved.was_there {
+        let (path, size) = (shown(&saved.path), size(saved.bytes));
+        return format!("{path} is there already: {size}");
+    }
     format!(
         "saved {}: {}{}",
         shown(&saved.path),

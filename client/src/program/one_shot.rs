@@ -18,6 +18,7 @@ impl Program {
     /// Runs the command given on the command line.
     pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        self.begins(&words);
         let parsed = match line_of_shell(&words) {
             Some(refusal) => Err(Error::Usage(refusal)),
             None => Invocation::parse(&words),

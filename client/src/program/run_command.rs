@@ -1,5 +1,7 @@
 //! Runs one command: parses its words, runs it until it is done or interrupted, and reports how it ended.
 
+use std::borrow::Cow;
+
 use netsocket_protocol::message::Request;
 
 use crate::cmd::context::{Context, Failure};
@@ -107,10 +109,17 @@ impl Program {
         words: &[Vec<u8>],
         stop: impl Future<Output = Interrupt>,
     ) -> Outcome {
+        self.begins(words);
         match Invocation::parse(words) {
             Ok(invocation) => self.run_invocation(words, invocation, stop).await,
             Err(error) => self.failed(&error, Stdout::Free),
         }
+    }
+
+    /// A command is going to be parsed: its errors have its name.
+    pub(super) fn begins(&mut self, words: &[Vec<u8>]) {
+        let word = words.first().map(|word| String::from_utf8_lossy(word));
+        self.context.console.command = word.map(Cow::into_owned);
     }
 
     async fn run_invocation(
@@ -199,6 +208,7 @@ impl Program {
         has_terminal: bool,
         interrupts: &mut Interrupts,
     ) -> Outcome {
+        self.context.console.command = None;
         if let Some((&SHELL_MARK, command)) = line.trim_ascii().split_first() {
             let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
             let done = self
@@ -229,6 +239,7 @@ impl Program {
             Ok(words) => words,
             Err(error) => return self.failed(&Error::Usage(error.to_string()), Stdout::Free),
         };
+        self.begins(&words);
         match Invocation::parse(&words) {
             Ok(mut invocation) => {
                 invocation

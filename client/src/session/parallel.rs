@@ -4,10 +4,11 @@
 //!
 //! ```
 //! use netsocket_client::session::parallel::FileToFetch;
+//! use netsocket_client::transfer::destination::Destination;
 //!
 //! let file = FileToFetch {
 //!     path: "music/song.mp3".into(),
-//!     local: "song.mp3".into(),
+//!     destination: Destination::File("song.mp3".into()),
 //!     attributes: None,
 //! };
 //! assert!(file.attributes.is_none(), "it gets the time of now");
@@ -16,7 +17,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use futures_util::future::join_all;
 use netsocket_protocol::message::Request;
@@ -38,7 +38,7 @@ pub struct FileToFetch {
     /// Its path on the server, relative to the root.
     pub path: Name,
     /// Where it is saved.
-    pub local: PathBuf,
+    pub destination: Destination,
     /// What it keeps of the one on the server.
     pub attributes: Option<Attributes>,
 }
@@ -88,12 +88,12 @@ struct Queue {
 impl Queue {
     fn new(files: Vec<FileToFetch>, resume: bool) -> Self {
         let mut taken = HashSet::new();
-        let judged = files.iter().map(|FileToFetch { local, .. }| {
-            let target = Target::of(&OutputOptions::to(Destination::File(local.clone())))?;
+        let judged = files.iter().map(|FileToFetch { destination, .. }| {
+            let target = Target::of(&OutputOptions::to(destination.clone()))?;
             match &target {
                 Target::File { path: file, .. } if !taken.insert(file.clone()) => {
                     Err(Error::Target {
-                        path: local.clone(),
+                        path: target.name().to_owned(),
                         reason: "another of these files would be saved there".to_owned(),
                     })
                 }

@@ -19,6 +19,8 @@ pub enum Destination {
     /// A file, created or replaced once the download is complete and verified. Something that cannot be
     /// replaced, such as a FIFO or a device, is written as data arrives.
     File(PathBuf),
+    /// A file that is there and stays: what arrives is compared with it, and must be the same.
+    Existing(PathBuf),
     /// Standard output, which then carries nothing else.
     Stdout,
     /// Another descriptor that the program was started with, as in `-o /dev/fd/3`.
@@ -40,7 +42,9 @@ impl Destination {
             Self::Stdout => Stdout::Data,
             // As after `3>&1`.
             Self::Descriptor { number, .. } if descriptor::is_stdout(*number) => Stdout::Data,
-            Self::Descriptor { .. } | Self::File(_) | Self::Extract(_) => Stdout::Free,
+            Self::Descriptor { .. } | Self::File(_) | Self::Existing(_) | Self::Extract(_) => {
+                Stdout::Free
+            }
         }
     }
 }

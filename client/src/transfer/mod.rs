@@ -12,6 +12,8 @@
 //! assert!(options.resume && !options.force);
 //! ```
 
+pub(crate) mod blocking;
+pub(crate) mod comparison;
 pub(crate) mod descriptor;
 pub mod destination;
 pub(crate) mod extract;

@@ -18,6 +18,7 @@ use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::output::progress::{Progress, Total, Verified};
 use crate::text::{shown, size};
+use crate::transfer::blocking::blocking;
 use crate::transfer::destination::Attributes;
 use crate::transfer::extract::directory::ExtractOptions;
 use crate::transfer::last_block::LastBlock;
@@ -25,7 +26,7 @@ use crate::transfer::partial_file::{Existing, PartialFile};
 use crate::transfer::retry::{Decision, Retry};
 use crate::transfer::state::{Position, Source, Step, TransferState};
 use crate::transfer::target::Target;
-use crate::transfer::writer::{Writer, blocking};
+use crate::transfer::writer::Writer;
 
 /// A listener shared by several transfers in one task.
 pub(crate) struct SharedListener<'a, L>(RefCell<&'a mut L>);
@@ -343,6 +344,7 @@ impl<L: Listener> Transfer<'_, '_, L> {
             files: self.state.source().map_or(0, Source::files),
             bytes: self.state.position().bytes,
             unpacked,
+            was_there: matches!(self.job.target, Target::Existing(_)),
             digest: self.state.digest(),
             warnings: trailer.warnings,
             unlisted: trailer.unlisted,

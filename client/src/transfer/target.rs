@@ -36,6 +36,8 @@ pub(crate) enum Target {
         /// Whether to create the directory if it is missing.
         make_directory: bool,
     },
+    /// A file that stays: what arrives is compared with it.
+    Existing(PathBuf),
     /// Something that cannot be replaced, such as a FIFO or a device: written as data arrives.
     Stream(PathBuf),
     /// A directory to unpack an archive into, existing or not.
@@ -66,6 +68,7 @@ impl Target {
                 Err(Error::Usage("-o needs a file name".to_owned()))
             }
             Destination::File(path) => Self::at(path, options.make_directory),
+            Destination::Existing(path) => Ok(Self::Existing(path.clone())),
             Destination::Extract(path) => Self::directory(path),
         }
     }
@@ -132,7 +135,7 @@ impl Target {
         match self {
             Self::Stdout => Path::new(STDOUT),
             Self::Descriptor { given, .. } | Self::File { given, .. } => given,
-            Self::Stream(path) | Self::Directory(path) => path,
+            Self::Existing(path) | Self::Stream(path) | Self::Directory(path) => path,
         }
     }
 }

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use netsocket_protocol::message::Request;
-use tokio::task::spawn_blocking;
 
 use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
+use crate::transfer::blocking::blocking;
+use crate::transfer::comparison::Comparison;
 use crate::transfer::descriptor;
 use crate::transfer::destination::Attributes;
 use crate::transfer::extract::directory::ExtractOptions;
@@ -38,6 +39,8 @@ pub(crate) enum Writer {
     Stream(Stream),
     /// A directory.
     Directory(Extractor),
+    /// A file that stays.
+    Existing(Comparison),
 }
 
 impl Writer {
@@ -63,6 +66,7 @@ impl Writer {
             Target::Directory(path) => Extractor::open(path, source, options)
                 .await
                 .map(Self::Directory),
+            Target::Existing(path) => Comparison::open(path).await.map(Self::Existing),
             Target::File {
                 path,
                 given,
@@ -87,8 +91,10 @@ impl Writer {
 
     /// An answer begins that continues what is written.
     pub(crate) fn answer_begins(&mut self) {
-        if let Self::PartialFile { part, .. } = self {
-            part.answer_begins();
+        match self {
+            Self::PartialFile { part, .. } => part.answer_begins(),
+            Self::Existing(comparison) => comparison.answer_begins(),
+            Self::Stream(_) | Self::Directory(_) => {}
         }
     }
 
@@ -96,7 +102,8 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Target`] or [`Error::Output`] if it cannot be written, [`Error::ReaderGone`] if the reader of a
-    /// pipe closed it, [`Error::Unpack`] if the block cannot be unpacked.
+    /// pipe closed it, [`Error::Unpack`] if the block cannot be unpacked, [`Error::AlreadyThere`] if a file that stays is
+    /// another one.
     pub(crate) async fn write(&mut self, block: VerifiedBlock) -> Result<(), Error> {
         match self {
             Self::PartialFile { part, given } => {
@@ -109,6 +116,7 @@ impl Writer {
             }
             Self::Stream(stream) => stream.write(block).await,
             Self::Directory(unpacker) => unpacker.block(block).await,
+            Self::Existing(comparison) => comparison.compare(block).await,
         }
     }
 
@@ -122,6 +130,10 @@ impl Writer {
                 Ok(()) => Ok(true),
                 Err(error) => Err(Error::target(&*given, &error)),
             },
+            Self::Existing(comparison) => {
+                comparison.rewind();
+                Ok(true)
+            }
             Self::Stream(_) | Self::Directory(_) => Ok(false),
         }
     }
@@ -140,6 +152,10 @@ impl Writer {
                 unpacker.restart();
                 Ok(Some(Self::Directory(unpacker)))
             }
+            Self::Existing(mut comparison) => {
+                comparison.restart();
+                Ok(Some(Self::Existing(comparison)))
+            }
         }
     }
 
@@ -152,7 +168,7 @@ impl Writer {
             Self::PartialFile { part, given } => blocking(part.applying(attributes))
                 .await
                 .map_err(|error| Error::target(given, &error)),
-            Self::Stream(_) | Self::Directory(_) => Ok(()),
+            Self::Stream(_) | Self::Directory(_) | Self::Existing(_) => Ok(()),
         }
     }
 
@@ -160,7 +176,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Target`] if the target cannot be replaced; the partial file is kept then. [`Error::Exists`] if existing
-    /// files were not overwritten.
+    /// files were not overwritten, [`Error::AlreadyThere`] if a file that stays is another one.
     pub(crate) async fn commit(self) -> Result<Option<Unpacked>, Error> {
         match self {
             Self::PartialFile { part, given } => blocking(move || part.commit())
@@ -169,6 +185,7 @@ impl Writer {
                 .map_err(|error| Error::target(given, &error)),
             Self::Stream(_) => Ok(None),
             Self::Directory(mut unpacker) => unpacker.finish().await.map(Some),
+            Self::Existing(comparison) => comparison.finish().map(|()| None),
         }
     }
 }
@@ -257,15 +274,6 @@ impl Stream {
             .await
             .map_err(|error| self.destination.failed(&error))
     }
-}
-
-/// Runs blocking I/O on a thread of its own.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 #[cfg(test)]

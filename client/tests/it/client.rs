@@ -103,6 +103,7 @@ impl Client {
                 out: Box::new(out.clone()),
                 err: Box::new(err.clone()),
                 form: Form::Text,
+                command: None,
                 quiet: false,
                 out_is_terminal: false,
                 progress_display: ProgressDisplay::Hidden,

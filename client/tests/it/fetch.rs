@@ -10,6 +10,7 @@ use netsocket_client::outcome::answer::Saved;
 use netsocket_client::outcome::error::Error;
 use netsocket_client::outcome::exit::Exit;
 use netsocket_client::session::parallel::FileToFetch;
+use netsocket_client::transfer::destination::Destination;
 use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use tokio::net::TcpListener;
@@ -28,7 +29,7 @@ async fn fetch(
     let parallel = NonZeroUsize::new(parallel).unwrap();
     let files = files.into_iter().map(|(path, local)| FileToFetch {
         path,
-        local,
+        destination: Destination::File(local),
         attributes: None,
     });
     let files = files.collect();

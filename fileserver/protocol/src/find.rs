@@ -55,11 +55,7 @@ pub const CONDITIONS: [FindOption; 10] = [
         Some("[MIN]..[MAX]"),
         "of MIN to MAX bytes, or of exactly SIZE",
     ),
-    option(
-        "born-after",
-        Some("WHEN"),
-        "born at or after 2024-01-31 or 2024-01-31T12:30",
-    ),
+    option("born-after", Some("WHEN"), "born at or after WHEN"),
     option("born-before", Some("WHEN"), "born before WHEN"),
     option(
         "modified-after",

@@ -3,7 +3,8 @@
 use super::*;
 use crate::command_line::args::Args;
 use crate::command_line::command::Invocation;
-use crate::command_line::commands;
+use crate::command_line::commands as ours;
+use crate::command_line::posix_find;
 use crate::command_line::shell_words;
 
 fn said(line: &str) -> String {
@@ -17,12 +18,13 @@ fn each_habit_is_answered_with_what_to_use() {
         place,
         words,
         instead,
-    } in HABITS
+    } in all()
     {
         for word in *words {
             let said = match place {
                 Place::Command => said(word),
                 Place::OptionOf(command) => said(&format!("{command} {word} x")),
+                Place::AnyOption => said(&format!("stat {word} x")),
                 Place::Flag => Args::parse_words(["netsocket", word, "x"]).unwrap_err(),
             };
             assert!(
@@ -36,7 +38,7 @@ fn each_habit_is_answered_with_what_to_use() {
 /// As long as the table names no command or option that does not exist.
 #[test]
 fn what_to_use_exists() {
-    for Habit { place, instead, .. } in HABITS {
+    for Habit { place, instead, .. } in all() {
         let words: Vec<&str> = instead
             .split([' ', ';', ',', ':'])
             .filter(|word| !word.is_empty())
@@ -48,9 +50,9 @@ fn what_to_use_exists() {
             let of = words[..at]
                 .iter()
                 .rev()
-                .find_map(|word| commands::find(word.as_bytes()));
+                .find_map(|word| ours::find(word.as_bytes()));
             let of = match (of, place) {
-                (None, Place::OptionOf(command)) => commands::find(command.as_bytes()),
+                (None, Place::OptionOf(command)) => ours::find(command.as_bytes()),
                 (of, _) => of,
             };
             let is_option = of.is_some_and(|command| {
@@ -60,8 +62,9 @@ fn what_to_use_exists() {
                 })
             });
             let is_flag = Args::flags().iter().any(|flag| word == flag);
+            let is_of_find = posix_find::is_primary(word.as_bytes());
             let is_others = instead.contains("PAGER") || instead.contains("!mkdir");
-            assert!(is_option || is_flag || is_others, "{instead}");
+            assert!(is_option || is_flag || is_of_find || is_others, "{instead}");
         }
     }
 }

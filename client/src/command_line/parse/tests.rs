@@ -278,8 +278,16 @@ fn what_is_wrong_is_said_with_the_usage() {
         ("find --below ''", "--below needs a value, DIR"),
         ("get a -o ''", "-o needs a value, FILE|DIR"),
         (
-            "find . -mtime -7",
-            "-mtime is not possible here: use --modified-after WHEN",
+            "find . -ctime -7",
+            "-ctime is not possible here: only other times are told: use -mtime N",
+        ),
+        (
+            "find --born-after yesterday",
+            "'yesterday' is not a date or time: use YYYY-MM-DD or YYYY-MM-DDTHH:MM[:SS], in the server's time zone or with an offset such as Z or +02:00; or an age such as 30min, 2h, 7d or 2w",
+        ),
+        (
+            "archive --modified-before 3M",
+            "'3M' is not an age: months and years differ in length",
         ),
         ("du -d x", "-d takes a number of levels, not 'x'"),
         (

@@ -37,6 +37,30 @@ fn nothing_given_is_nothing_protected() {
 }
 
 #[test]
+fn a_file_may_say_true_or_false_without_quotes() {
+    for (text, right) in [
+        ("tls = false", true),
+        ("tls = 'off'", true),
+        ("tls = 5", false),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: vec![],
+        };
+        let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, &CLIENT, &layers, |_| None)
+            .unwrap()
+            .into_check();
+        let security = security(&mut check, &raw.security);
+        match check.finish(security) {
+            Ok(security) => assert!(right && security == Security::default(), "{text}"),
+            Err(problems) => assert!(!right && problems.to_string().ends_with("on or off")),
+        }
+    }
+}
+
+#[test]
 fn a_key_of_tls_switches_it_on_and_off_switches_it_off() {
     let dir = tempfile::tempdir().unwrap();
     let ca = Authority::new("test").write(dir.path(), "ca");
@@ -76,10 +100,16 @@ fn everything_wrong_is_told_at_once() {
             ("tls_name", "no name"),
             ("token_file", "/nonexistent/token"),
         ]),
-        ["token_file", "tls", "tls_name", "ca_file", "client_key"]
+        [
+            "token_file",
+            "tls",
+            "tls_name",
+            "ca_file",
+            "client_certificate"
+        ]
     );
     let ca = ("ca_file", ca);
-    assert_eq!(wrong(&[ca, ("client_key", key)]), ["client_certificate"]);
+    assert_eq!(wrong(&[ca, ("client_key", key)]), ["client_key"]);
     let chain = ("client_certificate", chain);
     assert_eq!(wrong(&[ca, chain, ("client_key", key)]), ["client_key"]);
     let own = one.key.to_str().unwrap();

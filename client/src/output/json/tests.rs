@@ -163,7 +163,7 @@ fn the_page_shows_what_is_printed() {
         ("get", file_saved()),
         (
             "unfetched",
-            unfetched_line("get", &"none".into(), &Error::Server(missing)),
+            error_line(Some("get"), Some(&"none".into()), &Error::Server(missing)),
         ),
         ("archive", archive_saved()),
         ("extract", archive_unpacked()),
@@ -175,7 +175,10 @@ fn the_page_shows_what_is_printed() {
         ("status", who_answers()),
         ("sum", sum_line("du", &"documents".into(), 4, 1_315_066)),
         ("place", place_line("pwd", "/documents".into())),
-        ("error", error_line(None, &Error::Usage(usage.to_owned()))),
+        (
+            "error",
+            error_line(Some("find"), None, &Error::Usage(usage.to_owned())),
+        ),
     ] {
         assert_eq!(page.remove(name), Some(text(line)), "{name}");
     }
@@ -229,7 +232,7 @@ fn help_is_a_list_or_one_with_its_options() {
 #[test]
 fn an_error_has_its_kind_and_its_sentence() {
     assert_eq!(
-        text(error_line(None, &Error::Usage("No \"x\"".to_owned()))),
+        text(error_line(None, None, &Error::Usage("No \"x\"".to_owned()))),
         "{\"error\":{\"kind\":\"usage\",\"message\":\"No \\\"x\\\"\"}}\n"
     );
 }

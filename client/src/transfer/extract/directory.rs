@@ -1,35 +1,25 @@
 //! Creates the files of an archive below a directory.
 //!
-//! Owns: nothing outside the directory is touched, nothing is overwritten unless requested, and no incomplete file
-//! appears under its final name. Permissions and holes are those that `tar` leaves. Does not own: the directories on the
-//! way to a file ([`super::open_directories`]). All functions of [`ExtractRoot`] block the thread.
+//! Owns: nothing outside the directory is touched, and nothing is overwritten unless requested. Does not own: the directories
+//! on the way to a file ([`super::open_directories`]), nor how a file is written ([`super::new_file`]). All functions of [`ExtractRoot`] block the thread.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use netsocket_protocol::name::Name;
 use netsocket_settings::reason;
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, fchmod,
-    futimens, openat, renameat, renameat_with, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
 use rustix::io::Errno;
 
 use crate::outcome::answer::Unpacked;
 use crate::outcome::error::Error;
 use crate::transfer::extract::existing_file::{ExistingFile, InTheWay};
+use crate::transfer::extract::new_file::{NewFile, Permissions};
 use crate::transfer::extract::open_directories::{Directory, NotOpened, OpenDirectories};
-use crate::transfer::extract::sparse_file::SparseFile;
 use crate::transfer::extract::tar::{Entry, EntryHandler};
-
-/// The permissions restored from the archive: no setuid or setgid, as the archive does not say whose files they are.
-const PERMISSIONS: u32 = 0o777;
 
 /// How files are unpacked.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,7 +44,6 @@ pub(crate) struct ExtractRoot {
     /// Files created by this run; it may overwrite them if it restarts.
     made: HashSet<Vec<u8>>,
     in_the_way: InTheWay,
-    temporary: String,
 }
 
 /// The file being received.
@@ -67,17 +56,10 @@ struct Open {
 /// What is done with the content of a file.
 #[derive(Debug)]
 enum Content {
-    Written(Writing),
+    Written(NewFile),
     /// With a file that is there and has the same size.
     Compared(ExistingFile),
     Skipped,
-}
-
-#[derive(Debug)]
-struct Writing {
-    directory: Arc<OwnedFd>,
-    name: Vec<u8>,
-    file: SparseFile,
 }
 
 impl ExtractRoot {
@@ -104,7 +86,6 @@ impl ExtractRoot {
             unpacked: Unpacked::default(),
             made: HashSet::new(),
             in_the_way: InTheWay::default(),
-            temporary: format!(".netsocket-unpack.{}", std::process::id()),
         })
     }
 
@@ -239,83 +220,21 @@ impl ExtractRoot {
         if let Some(content) = self.of_existing(&directory, name, entry)? {
             return Ok(content);
         }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        // The umask applies to the mode given here, and not to one that is set later.
-        let mode = match self.options.preserves_permissions {
-            true => Mode::RUSR | Mode::WUSR,
-            false => Mode::from_raw_mode(entry.mode & PERMISSIONS),
+        let permissions = match self.options.preserves_permissions {
+            true => Permissions::Exactly(entry.mode),
+            false => Permissions::AsUmaskAllows(entry.mode),
         };
-        let directory = directory.fd;
-        let create = || openat(&*directory, self.temporary.as_str(), flags, mode);
-        let file = match create() {
-            // Left by a killed process with the same id.
-            Err(Errno::EXIST) => {
-                unlinkat(&*directory, self.temporary.as_str(), AtFlags::empty())?;
-                create()?
-            }
-            created => created?,
-        };
-        Ok(Content::Written(Writing {
-            file: SparseFile::new(File::from(file)),
-            directory,
-            name: name.to_vec(),
-        }))
-    }
-
-    /// Renames a complete file to its final name. Returns false if one exists by now.
-    fn put(&self, entry: &Entry, writing: &mut Writing) -> io::Result<bool> {
-        let Writing {
-            directory,
-            name,
-            file,
-        } = writing;
-        let (directory, file) = (&**directory, file.finish()?);
-        if self.options.preserves_permissions {
-            fchmod(file, Mode::from_raw_mode(entry.mode & PERMISSIONS))?;
-        }
-        let omitted = Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
-        };
-        let modified = Timespec {
-            tv_sec: entry.modified,
-            tv_nsec: 0,
-        };
-        futimens(
-            file,
-            &Timestamps {
-                last_access: omitted,
-                last_modification: modified,
-            },
-        )?;
-        let (from, to) = (self.temporary.as_str(), name.as_slice());
-        if self.may_replace(entry) {
-            renameat(directory, from, directory, to)?;
-            return Ok(true);
-        }
-        match renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE) {
-            // Not every file system supports it; the name was free a moment ago.
-            Err(Errno::INVAL | Errno::NOSYS) => renameat(directory, from, directory, to)?,
-            Err(Errno::EXIST) => {
-                unlinkat(directory, from, AtFlags::empty())?;
-                return Ok(false);
-            }
-            renamed => renamed?,
-        }
-        Ok(true)
+        NewFile::create(directory.fd, name, permissions).map(Content::Written)
     }
 
     /// Removes an incomplete file.
     fn abandon(&mut self) {
         if let Some(Open {
-            content: Content::Written(writing),
+            content: Content::Written(file),
             ..
         }) = self.open.take()
         {
-            // There is nowhere to report a failure.
-            let (directory, name) = (&*writing.directory, self.temporary.as_str());
-            let _ = unlinkat(directory, name, AtFlags::empty());
+            file.abandon();
         }
     }
 }
@@ -352,8 +271,8 @@ impl EntryHandler for ExtractRoot {
                 }
                 Ok(())
             }
-            Content::Written(writing) => {
-                let Err(error) = writing.file.append(bytes) else {
+            Content::Written(file) => {
+                let Err(error) = file.append(bytes) else {
                     return Ok(());
                 };
                 let path = entry.path.clone();
@@ -367,7 +286,7 @@ impl EntryHandler for ExtractRoot {
         let Some(Open { content, entry }) = self.open.take() else {
             return Ok(());
         };
-        let mut writing = match content {
+        let mut file = match content {
             Content::Skipped => return Ok(()),
             Content::Compared(file) => {
                 match file.is_same() {
@@ -376,9 +295,9 @@ impl EntryHandler for ExtractRoot {
                 }
                 return Ok(());
             }
-            Content::Written(writing) => writing,
+            Content::Written(file) => file,
         };
-        match self.put(&entry, &mut writing) {
+        match file.put(entry.modified, self.may_replace(&entry)) {
             Ok(true) => {
                 self.made.insert(entry.path);
                 Ok(())
@@ -391,7 +310,7 @@ impl EntryHandler for ExtractRoot {
                 let failed = self.failed(&entry.path, &error);
                 self.open = Some(Open {
                     entry,
-                    content: Content::Written(writing),
+                    content: Content::Written(file),
                 });
                 self.abandon();
                 Err(failed)

@@ -5,13 +5,11 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt as _;
 
 use netsocket_protocol::name::Name;
 use rustix::fs::{Mode, OFlags, openat};
 
-/// How many bytes are read at once.
-const READ: usize = 64 << 10;
+use crate::transfer::comparison::has_at;
 
 /// How many existing files an error names.
 const NAMED: usize = 5;
@@ -69,16 +67,8 @@ impl ExistingFile {
         if !self.is_same {
             return Ok(());
         }
-        let mut there = [0; READ];
-        for piece in bytes.chunks(READ) {
-            let there = &mut there[..piece.len()];
-            match self.file.read_exact_at(there, self.compared) {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.is_same = false,
-                read => read?,
-            }
-            self.compared += piece.len() as u64;
-            self.is_same &= there == piece;
-        }
+        self.is_same = has_at(&self.file, self.compared, bytes)?;
+        self.compared += bytes.len() as u64;
         Ok(())
     }
 

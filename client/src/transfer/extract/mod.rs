@@ -6,6 +6,7 @@
 pub(crate) mod directory;
 mod existing_file;
 pub(crate) mod extractor;
+mod new_file;
 mod open_directories;
 mod sparse_file;
 pub(crate) mod tar;
