@@ -2,44 +2,29 @@
 //!
 //! Decides from what the API shows, without I/O or a clock. The status page, `ctl status` and `ctl top` show it.
 
+mod alert;
+mod certificates;
+mod names;
+mod room;
+mod settings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use netsocket_credentials::Moment;
 use serde::Serialize;
 
-use super::api::{BackendView, GroupView, PoolView};
+pub(super) use self::alert::{Alert, Severity};
+pub(super) use self::certificates::Certificate;
+use self::room::Room;
+pub(super) use self::settings::Refused;
+use super::api::{BackendView, PoolView};
 use super::commands::Commands;
 use super::service_view::ServiceView;
-use super::time::rfc3339;
-use crate::control::reload::LatestReload;
 use crate::core::pool::DEFAULT_POOL;
 use crate::observe::units::counted;
 
 /// Addresses in a sentence.
 const NAMED: usize = 3;
-/// From this part of its limit on, the number of sessions is worth a warning.
-const NEAR_LIMIT: f64 = 0.9;
-
-/// How bad it is; the worst comes last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Severity {
-    /// Clients are served, but something is wrong.
-    Warning,
-    /// Clients are not served, or only by chance.
-    Emergency,
-}
-
-/// Something that is wrong.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Alert {
-    pub(super) severity: Severity,
-    pub(super) what: String,
-    /// What clients get meanwhile.
-    pub(super) clients: String,
-    /// `null` where that is not known.
-    pub(super) since: Option<String>,
-    pub(super) todo: Vec<String>,
-}
 
 /// What the alerts are decided by.
 pub(super) struct Facts<'a> {
@@ -48,39 +33,18 @@ pub(super) struct Facts<'a> {
     pub(super) trouble: Option<String>,
     pub(super) active: u64,
     pub(super) limit: u64,
+    /// How many there are, if the limit comes from them.
+    pub(super) descriptors: Option<u64>,
+    pub(super) now: Moment,
+    pub(super) certificates: &'a [Certificate],
     /// Where the latest reload was refused.
     pub(super) refused: Option<&'a Refused>,
+    /// Where the latest restart failed.
+    pub(super) failed_restart: Option<&'a Refused>,
     /// How commands are typed for this balancer.
     pub(super) commands: &'a Commands,
     pub(super) pools: &'a [PoolView],
     pub(super) services: &'a [ServiceView],
-}
-
-/// A reload that changed nothing.
-#[derive(Debug, Default)]
-pub(super) struct Refused {
-    at: String,
-    /// One at least.
-    problems: Vec<String>,
-}
-
-impl Refused {
-    pub(super) fn of(latest: &LatestReload) -> Option<Self> {
-        let said = latest.outcome.as_ref().err()?.to_string();
-        Some(Self {
-            at: rfc3339(latest.at),
-            problems: said.lines().map(str::to_owned).collect(),
-        })
-    }
-
-    /// The first problem, and how many there are.
-    fn summary(&self) -> String {
-        let first = self.problems.first().map_or("", String::as_str);
-        match self.problems.len().saturating_sub(1) {
-            0 => first.to_owned(),
-            more => format!("{first}, and {more} more"),
-        }
-    }
 }
 
 /// The state of the balancer in one word, in one sentence, and everything that is wrong, the worst first.
@@ -147,42 +111,20 @@ fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
             todo: vec!["The log has the reason. Restart the balancer.".to_owned()],
         });
     }
-    let (active, limit) = (facts.active, facts.limit);
-    let full = active >= limit;
-    if full || active as f64 >= limit as f64 * NEAR_LIMIT {
-        alerts.push(Alert {
-            severity: match full {
-                true => Severity::Emergency,
-                false => Severity::Warning,
-            },
-            what: format!("{active} of at most {limit} sessions are open"),
-            clients: match full {
-                true => "are refused until a session ends (RR)",
-                false => "are served until the limit is reached",
-            }
-            .to_owned(),
-            since: None,
-            todo: vec![format!(
-                "Raise `max_connections` or the limit of open files, or close sessions: {} shows which.",
-                facts.commands.ctl(&["sessions"])
-            )],
-        });
-    }
-    if let Some(refused) = facts.refused {
-        let reload = facts.commands.ctl(&["reload"]);
-        alerts.push(Alert {
-            severity: Severity::Warning,
-            what: format!("The last reload was refused: {}", refused.summary()),
-            clients: "are served with the settings of before".to_owned(),
-            since: Some(refused.at.clone()),
-            todo: vec![match facts.commands.check() {
-                Some(check) => {
-                    format!("Correct the settings until {check} says OK, then {reload}.")
-                }
-                None => format!("Correct the settings, then {reload}."),
-            }],
-        });
-    }
+    let commands = facts.commands;
+    let sessions = Room {
+        active: facts.active,
+        limit: facts.limit,
+        descriptors: facts.descriptors,
+    };
+    alerts.extend(sessions.alert(commands));
+    alerts.extend(certificates::alerts(
+        facts.certificates,
+        facts.now,
+        commands,
+    ));
+    alerts.extend(facts.refused.map(|it| it.of_reload(commands)));
+    alerts.extend(facts.failed_restart.map(|it| it.of_restart(commands)));
     alerts
 }
 
@@ -218,17 +160,9 @@ fn of_pool(pool: &PoolView, facts: &Facts<'_>) -> Vec<Alert> {
             )],
         });
     }
+    let is_served = members(pool).any(takes_sessions);
     let failing = pool.groups.iter().filter(|group| group.problem.is_some());
-    alerts.extend(failing.map(|group| Alert {
-        severity: Severity::Warning,
-        what: format!("DNS does not name the servers of {}", group.name),
-        clients: format!(
-            "are served by {} found before",
-            counted(group.members, "server")
-        ),
-        since: None,
-        todo: vec![dns(group)],
-    }));
+    alerts.extend(failing.map(|group| names::alert(group, is_served)));
     alerts
 }
 
@@ -294,7 +228,8 @@ fn all_down(pool: &PoolView, facts: &Facts<'_>) -> Alert {
         "are refused (SC)".to_owned()
     };
     let mut todo = advice(&all, facts.commands);
-    todo.extend(pool.groups.iter().filter(|it| it.members == 0).map(dns));
+    let unnamed = pool.groups.iter().filter(|it| it.members == 0);
+    todo.extend(unnamed.flat_map(names::advice));
     if all.is_empty() && pool.groups.is_empty() {
         todo.push(format!("Add one: {}.", add(pool, facts.commands)));
     }
@@ -400,11 +335,6 @@ fn advice(backends: &[&BackendView], commands: &Commands) -> Vec<String> {
         }
     };
     alike.into_iter().map(sentence).collect()
-}
-
-fn dns(group: &GroupView) -> String {
-    let problem = group.problem.as_deref().unwrap_or("no server is named");
-    format!("Ask DNS for {}: {problem}.", group.question)
 }
 
 /// ` of pool NAME`, where that is not the default one.

@@ -45,6 +45,10 @@ pub(super) struct GroupView {
     /// The outcome of the latest query; `null` before the first one.
     pub(super) outcome: Option<&'static str>,
     pub(super) problem: Option<String>,
+    /// Which of the two queries for addresses failed, if only one did: `A` or `AAAA`.
+    pub(super) failed_query: Option<&'static str>,
+    /// The first of those that are asked; `null`: those of the system.
+    pub(super) dns_server: Option<String>,
     /// Number of consecutive failed queries.
     pub(super) failures: u32,
     /// Since DNS last returned servers.
@@ -230,6 +234,8 @@ impl From<&GroupReport> for GroupView {
             members: group.members,
             outcome: group.last.map(Outcome::label),
             problem: group.problem.clone(),
+            failed_query: group.failed_query,
+            dns_server: None,
             failures: group.failures,
             age_seconds: group.named.elapsed().as_secs_f64(),
         }

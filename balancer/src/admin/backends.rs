@@ -18,8 +18,9 @@ use super::peer::Peer;
 use super::state::{Admin, fresh};
 use crate::control::drain::Window;
 use crate::core::backend::{Backend, MAX_WEIGHT};
+use crate::core::group_member::could_be_member;
 use crate::core::health::AdminState;
-use crate::core::pool::Pool;
+use crate::core::pool::{DEFAULT_POOL, Pool};
 
 /// The longest deadline of a drain.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -226,9 +227,30 @@ fn unknown(admin: &Admin, name: &str) -> Wrong {
         };
         return (StatusCode::NOT_FOUND, said);
     }
+    if let Some(said) = unknown_group(&pools, name) {
+        return (StatusCode::NOT_FOUND, said);
+    }
     let known: Vec<String> = pools.iter().flat_map(names).collect();
     let said = no_such("backend", name, &known);
     (StatusCode::NOT_FOUND, said + "\n")
+}
+
+/// Where it is a name that is looked for in DNS: those that were found there.
+fn unknown_group(pools: &[Arc<Pool>], name: &str) -> Option<String> {
+    let (of, group) = name.split_once('/').unwrap_or((DEFAULT_POOL, name));
+    let pool = pools.iter().find(|pool| pool.name() == of)?;
+    let groups = pool.groups();
+    groups.iter().find(|it| it.name == group)?;
+    let members = pool.shown().into_iter();
+    let members = members.filter(|it| could_be_member(group, it.name()));
+    let members: Vec<String> = members.map(|it| it.full_name()).collect();
+    Some(match members.is_empty() {
+        true => format!("{name} is looked for in DNS, and no backend was found\n"),
+        false => format!(
+            "{name} is looked for in DNS; its backends are {}\n",
+            members.join(", ")
+        ),
+    })
 }
 
 /// What is leaving has sessions, but nothing of it can be changed any more.

@@ -168,7 +168,7 @@ async fn ready(State(admin): State<Arc<Admin>>) -> Response {
     if reason.is_none() {
         reason = trouble(&admin.shared, WORKER_ANSWER).await;
     }
-    probed("ready", reason)
+    probed(&status::readiness(&admin.shared), reason)
 }
 
 /// The answer to a probe: all is well, or why not.

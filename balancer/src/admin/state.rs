@@ -78,19 +78,26 @@ impl Admin {
         let (now, sample) = (Instant::now(), CounterSample::of(&self.shared));
         // Not within an expression that asks again: its lock would be held until the end of that.
         let all = self.recent().all(now, &sample.all);
+        let settings = self.settings.load();
+        let plans = settings.config.pool_plans();
         let upstreams = self.shared.upstreams.load();
         let pools = upstreams.iter().map(|upstream| {
             let leaving = upstream.pool.leaving().into_iter();
             let backends = upstream.pool.backends().into_iter();
             let backends = backends.chain(leaving.map(|leaving| leaving.backend));
             let backends = backends.map(|backend| self.view(&backend, now, &sample));
-            api::PoolView::new(upstream, backends.collect())
+            let mut view = api::PoolView::new(upstream, backends.collect());
+            let plan = plans.iter().find(|plan| plan.name == view.name);
+            let server = plan.and_then(|plan| plan.settings.dns_servers.first());
+            for group in &mut view.groups {
+                group.dns_server = server.map(ToString::to_string);
+            }
+            view
         });
         let rates = |service: &str| {
             let counts = sample.services.get(service).copied().unwrap_or_default();
             self.recent().service(now, service, &counts).into()
         };
-        let settings = self.settings.load();
         let instance = settings.config.instance.clone();
         let host_name = self.history.latest().map(|record| record.host.clone());
         let parts = Parts {
@@ -100,7 +107,8 @@ impl Admin {
             telemetry: self.producer.as_ref().map(Producer::stats),
             pools: pools.collect(),
             services: services(&self.shared, rates),
-            refused: settings.latest.as_deref().and_then(Refused::of),
+            refused: settings.latest.as_deref().and_then(Refused::reload),
+            failed_restart: settings.failed_restart.as_deref().map(Refused::restart),
         };
         // A reload may change what it takes.
         let commands = Commands::of(&Reach {

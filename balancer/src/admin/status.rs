@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use netsocket_credentials::Moment;
 use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 use serde::Serialize;
 
-use super::alerts::{Condition, Facts, Refused};
+use super::alerts::{Certificate, Condition, Facts, Refused};
 use super::api::PoolView;
 use super::commands::Commands;
 use super::identity::Identity;
@@ -15,6 +16,7 @@ use super::rates::Rates;
 use super::service_view::{ServiceView, occurred};
 use super::time::rfc3339;
 use crate::core::health::State;
+use crate::core::tls::{CertificateExpiry, HANDSHAKE_REASONS};
 use crate::data_path::shared::Shared;
 
 /// `/api/v1/pools`.
@@ -66,6 +68,8 @@ pub(super) struct Sessions {
     pub(super) shortages: BTreeMap<&'static str, u64>,
     /// Codes that have occurred.
     pub(super) by_termination: BTreeMap<&'static str, u64>,
+    /// Why TLS handshakes with clients failed; reasons that have occurred.
+    pub(super) tls_handshake_failures: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -96,6 +100,21 @@ pub(super) fn unready(shared: &Shared) -> Option<String> {
     }
 }
 
+/// What a probe is told of a balancer that is ready: which pools it can do nothing for, as one that works is enough.
+pub(super) fn readiness(shared: &Shared) -> String {
+    let pools = shared.pools();
+    let without: Vec<&str> = pools
+        .iter()
+        .filter(|pool| pool.up_count() == 0)
+        .map(|pool| pool.name())
+        .collect();
+    match without.as_slice() {
+        [] => "ready".to_owned(),
+        [pool] => format!("ready, but no backend of pool {pool} is up"),
+        pools => format!("ready, but no backend of pools {} is up", pools.join(", ")),
+    }
+}
+
 /// What a status is made of, beside what all parts of the balancer share.
 pub(super) struct Parts {
     pub(super) identity: Identity,
@@ -105,6 +124,7 @@ pub(super) struct Parts {
     pub(super) pools: Vec<PoolView>,
     pub(super) services: Vec<ServiceView>,
     pub(super) refused: Option<Refused>,
+    pub(super) failed_restart: Option<Refused>,
 }
 
 impl Status {
@@ -115,7 +135,11 @@ impl Status {
             trouble: shared.tasks.trouble(&[]),
             active: sessions.active,
             limit: sessions.limit,
+            descriptors: shared.limiting_descriptors(),
+            now: Moment::at(SystemTime::now()),
+            certificates: &certificates(shared),
             refused: parts.refused.as_ref(),
+            failed_restart: parts.failed_restart.as_ref(),
             commands,
             pools: &parts.pools,
             services: &parts.services,
@@ -155,8 +179,40 @@ impl Sessions {
             accept_errors: counters.accept_errors(),
             shortages: occurred(shortages),
             by_termination: occurred(ends),
+            tls_handshake_failures: handshake_failures(shared),
         }
     }
+}
+
+/// All that are shown to clients, of which the end is known.
+fn certificates(shared: &Shared) -> Vec<Certificate> {
+    let of = |service: Option<&str>, all: &[CertificateExpiry]| -> Vec<Certificate> {
+        let known = all.iter().filter_map(|it| {
+            Some(Certificate {
+                service: service.map(str::to_owned),
+                file: it.file.display().to_string(),
+                expires: it.expires?,
+            })
+        });
+        known.collect()
+    };
+    let view = shared.view();
+    let services = view.services.into_iter();
+    let of_services = services.filter_map(|it| Some(of(Some(&it.name), &it.tls?.certificates)));
+    let mut all: Vec<Certificate> = of_services.flatten().collect();
+    all.extend(of(None, &view.admin_certificates));
+    all
+}
+
+/// Those of all services together.
+fn handshake_failures(shared: &Shared) -> BTreeMap<&'static str, u64> {
+    let mut failures = BTreeMap::new();
+    for tls in shared.view().services.into_iter().filter_map(|it| it.tls) {
+        for (reason, count) in HANDSHAKE_REASONS.into_iter().zip(tls.failed) {
+            *failures.entry(reason).or_default() += count;
+        }
+    }
+    occurred(failures.into_iter())
 }
 
 impl Telemetry {

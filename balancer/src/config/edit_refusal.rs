@@ -4,6 +4,7 @@ use netsocket_settings::{Problem, Problems, no_such};
 use serde_json::{Map, Value};
 
 use super::entry_keys::DEFAULT_NAME;
+use crate::core::group_member::could_be_member;
 
 /// Lists of the document, and what an entry is called.
 const LISTS: [(&str, &str); 3] = [
@@ -83,6 +84,13 @@ pub(super) fn no_backend(
             "{said}. {name} is a pool: `ctl remove {name} NAME`, or `ctl remove-pool {name}`"
         );
     }
+    if let Some(group) = group_of(document, pool, name) {
+        let full = full_name(pool, &group);
+        return format!(
+            "{name} was found in DNS, as one of {full}: take it out of DNS, or `ctl drain {}`; `ctl remove {full}` removes all of them",
+            full_name(pool, name)
+        );
+    }
     let pools = document.get("pools").and_then(Value::as_array);
     let mut pools = pools.into_iter().flatten().filter_map(Value::as_object);
     let has_it = |pool: &&Map<String, Value>| is_entry(pool, "backends", name);
@@ -112,6 +120,26 @@ pub(super) fn no_entry(
         true => format!("{said}. {name} is a {other}: `ctl remove-{other} {name}`"),
         false => said,
     }
+}
+
+/// The entry of the pool that is looked for in DNS, and could have found a backend of this name.
+fn group_of(document: &Map<String, Value>, pool: &str, backend: &str) -> Option<String> {
+    let pools = document.get("pools").and_then(Value::as_array);
+    let mut pools = pools.into_iter().flatten();
+    let table = match pool {
+        DEFAULT_NAME => Some(document),
+        pool => pools
+            .find(|it| name(it) == Some(pool))
+            .and_then(Value::as_object),
+    };
+    let entries = table?.get("backends")?.as_array()?.iter();
+    let is_searched = |it: &&Value| {
+        let resolve = it.get("resolve").and_then(Value::as_str);
+        resolve.is_some_and(|resolve| resolve != "once")
+    };
+    let mut groups = entries.filter(is_searched).filter_map(name);
+    let group = groups.find(|group| could_be_member(group, backend))?;
+    Some(group.to_owned())
 }
 
 fn is_entry(table: &Map<String, Value>, list: &str, called: &str) -> bool {
@@ -169,6 +197,24 @@ fn entry_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backend_that_was_found_in_dns_is_told_from_one_that_is_not_there() {
+        let document = serde_json::json!({
+            "backends": ["a=h:1", {"name": "files", "address": "files.lan:1", "resolve": "dns"}],
+            "pools": [{"name": "p", "backends": [{"name": "f", "address": "_f._tcp.lan", "resolve": "srv"}]}],
+        });
+        let document = document.as_object().unwrap();
+        let said = no_backend(document, "default", "files-10-0-0-7", &[]);
+        assert_eq!(
+            said,
+            "files-10-0-0-7 was found in DNS, as one of files: take it out of DNS, or `ctl drain files-10-0-0-7`; `ctl remove files` removes all of them"
+        );
+        let said = no_backend(document, "p", "f-10-0-0-7-9000", &[]);
+        assert!(said.contains("`ctl remove p/f`"), "{said}");
+        let said = no_backend(document, "p", "files-10-0-0-7", &[]);
+        assert!(!said.contains("DNS"), "{said}");
+    }
 
     #[test]
     fn problems_name_the_object_instead_of_its_place() {

@@ -93,6 +93,17 @@ impl fmt::Display for Question {
 }
 
 impl Group {
+    /// Which of the groups `old` this one was, if `new` are all there are now: the one of its name, or else one that asked
+    /// the same and whose name is gone.
+    #[must_use]
+    pub(crate) fn before(&self, old: &[&Self], new: &[Self]) -> Option<usize> {
+        let named = old.iter().position(|old| old.name == self.name);
+        let renamed = |old: &&Self| {
+            old.question == self.question && new.iter().all(|group| group.name != old.name)
+        };
+        named.or_else(|| old.iter().position(renamed))
+    }
+
     /// Whether this name could clash with that of a backend of this group.
     #[must_use]
     pub fn could_have(&self, name: &str) -> bool {

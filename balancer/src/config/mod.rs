@@ -37,6 +37,7 @@ mod entry_keys;
 #[cfg(test)]
 mod example_file;
 mod group;
+mod haproxy_words;
 mod health;
 mod kafka;
 mod keepalive;

@@ -9,7 +9,9 @@ use std::mem::take;
 use netsocket_settings::{Check, Scalar};
 
 use super::backends::RawBackends;
-use super::entry_keys::{DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS};
+use super::entry_keys::{
+    BACKEND_CHECK_KEYS, BACKEND_KEYS, DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS,
+};
 use super::keys::{Entries, KEYS, RawTable, TABLES, unknown_key};
 use super::listen::RawListen;
 use super::name::{NAME_FORM, is_name};
@@ -218,9 +220,28 @@ fn unknown(key: &str, known: &[&str]) -> String {
         if POOL_KEYS.contains(&key) {
             return "belongs to the pool: set it in [[pools]]".to_owned();
         }
-        return "only at the top of the file".to_owned();
+        return places(key);
     }
     unknown_key(key, known)
+}
+
+/// Where a key of the top may stand that may not stand here.
+fn places(key: &str) -> String {
+    let mut places = vec!["at the top of the file"];
+    if SERVICE_KEYS.contains(&key) {
+        places.push("in [[services]]");
+    }
+    if POOL_KEYS.contains(&key) {
+        places.push("in [[pools]]");
+    }
+    if BACKEND_KEYS.contains(&key) || BACKEND_CHECK_KEYS.contains(&key) {
+        places.push("for a single backend in [[backends]]");
+    }
+    let last = places.pop().unwrap_or_default();
+    match places.join(", ").as_str() {
+        "" => format!("only {last}"),
+        others => format!("not here, but {others} and {last}"),
+    }
 }
 
 struct Reader<'a> {

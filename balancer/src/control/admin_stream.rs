@@ -2,6 +2,7 @@
 //! other client waiting.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,6 +15,9 @@ use tokio_rustls::{Accept, TlsAcceptor};
 use tracing::debug;
 
 use crate::core::tls::ServerTls;
+
+/// What a client without TLS is told.
+const SPEAKS_TLS: &str = "this address speaks TLS: use https://\n";
 
 /// A connection of a client.
 pub(crate) enum AdminStream {
@@ -28,6 +32,8 @@ pub(crate) struct Secured {
 }
 
 enum State {
+    /// Nothing has come yet.
+    Arrived(TcpStream, TlsAcceptor),
     Handshaking(Accept<TcpStream>),
     Open(TlsStream<TcpStream>),
     Failed,
@@ -40,7 +46,7 @@ impl AdminStream {
         };
         let acceptor = TlsAcceptor::from(Arc::clone(&tls.config));
         Self::Tls(Box::new(Secured {
-            state: State::Handshaking(acceptor.accept(stream)),
+            state: State::Arrived(stream, acceptor),
             deadline: Box::pin(sleep(tls.handshake_timeout)),
         }))
     }
@@ -52,6 +58,26 @@ impl Secured {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<Pin<&mut TlsStream<TcpStream>>>> {
+        if let State::Arrived(stream, _) = &self.state {
+            let mut first = [0];
+            let mut buffer = ReadBuf::new(&mut first);
+            let peeked = match stream.poll_peek(context, &mut buffer) {
+                Poll::Ready(peeked) => peeked.map(|_| ()),
+                Poll::Pending => {
+                    ready!(self.deadline.as_mut().poll(context));
+                    Err(ErrorKind::TimedOut.into())
+                }
+            };
+            let arrived = mem::replace(&mut self.state, State::Failed);
+            peeked?;
+            if let State::Arrived(stream, acceptor) = arrived {
+                if first[0].is_ascii_uppercase() {
+                    refuse_plain(&stream);
+                    return Poll::Ready(Err(ErrorKind::InvalidData.into()));
+                }
+                self.state = State::Handshaking(acceptor.accept(stream));
+            }
+        }
         if let State::Handshaking(accept) = &mut self.state {
             let outcome = match Pin::new(accept).poll(context) {
                 Poll::Ready(outcome) => outcome,
@@ -79,6 +105,19 @@ impl Secured {
             _ => None,
         }
     }
+}
+
+/// Answers a request in plain HTTP, as far as that is possible at once: the connection ends anyway.
+fn refuse_plain(stream: &TcpStream) {
+    // What was not read would make the end a reset, which may overtake the answer.
+    let mut request = [0; 16 * 1024];
+    let _ = stream.try_read(&mut request);
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{SPEAKS_TLS}",
+        SPEAKS_TLS.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
+    debug!("plain HTTP at the admin address, which speaks TLS");
 }
 
 impl AsyncRead for AdminStream {

@@ -164,7 +164,7 @@ async fn drain(shared: &Shared, backend: &Backend, window: Window, closed: &Atom
         sleep_until(again).await;
     }
     info!(
-        backend = backend.name(),
+        backend = backend.full_name(),
         closed = closed.load(Relaxed),
         "drained"
     );

@@ -100,6 +100,9 @@ impl LifecycleExecutor {
                     }
                     Err(error) => {
                         error!(%error, "restart failed, this process keeps serving");
+                        let settings = self.settings.load();
+                        let settings = settings.after_failed_restart(error.to_string());
+                        self.settings.store(Arc::new(settings));
                         drop(answer.send(Err(error)));
                     }
                 },

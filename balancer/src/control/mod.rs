@@ -6,6 +6,7 @@
 //! | [`resolve`], [`run_error`], [`unresolved_names`] | what settings point at; why a start fails; what a check warns of |
 //! | [`background`], [`pool_tasks`] | the tasks that run all the time, of the process and of each pool |
 //! | [`binding`], [`layout`] | the sockets of services, and which service uses which pool |
+//! | [`session_room`] | the warning of too few descriptors |
 //! | [`process_health`] | whether they do their work, for the watchdog and the probes |
 //! | [`lifecycle_executor`], [`lifecycle`] | reload and restart, one request after the other |
 //! | [`signals`] | what asks for these from outside |
@@ -40,6 +41,7 @@ pub(crate) mod reload;
 pub(crate) mod resolve;
 pub(crate) mod run;
 pub(crate) mod run_error;
+pub(crate) mod session_room;
 pub(crate) mod signals;
 pub(crate) mod startup;
 pub(crate) mod systemd;

@@ -13,7 +13,7 @@ use crate::core::backend::BackendSpec;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// An address cannot be bound.
-    #[error("{key} {address}: {}", reason(error))]
+    #[error("{key} {address}: {}{}", reason(error), privileged(address, error))]
     Listen {
         /// The setting: `listen`, `admin`, or `service NAME: listen`.
         key: String,
@@ -46,6 +46,21 @@ pub enum BindError {
     /// Backends whose hosts have no address, one line each.
     #[error("{}", .0.join("\n"))]
     Resolve(Vec<String>),
+}
+
+/// The last port that only root may bind, unless the system says otherwise.
+const LAST_PRIVILEGED: u16 = 1023;
+
+/// What to do where the system keeps a port for root.
+fn privileged(address: &str, error: &io::Error) -> &'static str {
+    let port = address.rsplit_once(':').and_then(|it| it.1.parse().ok());
+    let is_low = port.is_some_and(|port: u16| port <= LAST_PRIVILEGED);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if is_low => {
+            "; a port below 1024 needs CAP_NET_BIND_SERVICE or a socket unit: docs/systemd.md"
+        }
+        _ => "",
+    }
 }
 
 /// The secrets of the admin HTTP, from their files: those that were read as the settings were judged, if they were.

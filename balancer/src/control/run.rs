@@ -21,6 +21,7 @@ use crate::control::lifecycle_executor::{Exit, LifecycleExecutor};
 use crate::control::pid_file::PidFile;
 use crate::control::reload::Settings;
 use crate::control::run_error::RunError;
+use crate::control::session_room;
 use crate::control::startup::Startup;
 use crate::control::systemd::status;
 use crate::core::log_limiter::LogLimiter;
@@ -139,11 +140,6 @@ fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunEr
         error: error.into(),
     })?;
     let budget = Budget::of_process(config.workers, bound.len());
-    info!(
-        limit = budget.limit,
-        sessions = budget.sessions,
-        "descriptors"
-    );
     let upstreams = upstreams(config, &startup.pools);
     let logs = start_access_logs(startup)?;
     let services = services(config, &upstreams, &[], &startup.first_address, &logs);
@@ -153,7 +149,7 @@ fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunEr
             listeners.add(Arc::clone(service), socket);
         }
     }
-    Ok(Shared {
+    let shared = Shared {
         shortages: Arc::clone(&startup.pool().shortages),
         services: ArcSwap::from_pointee(services),
         upstreams: ArcSwap::from_pointee(upstreams),
@@ -170,7 +166,9 @@ fn share(startup: &mut Startup, stop: CancellationToken) -> Result<Shared, RunEr
         on_record: startup.on_record.clone(),
         stop,
         started: Instant::now(),
-    })
+    };
+    session_room::announce(&shared);
+    Ok(shared)
 }
 
 /// Applies the admin states that operators set in the old process.

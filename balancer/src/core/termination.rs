@@ -98,7 +98,7 @@ table! {
     BadHeader = "PH",
     /// Refused by the rules.
     NoRoute = "PQ",
-    /// Refused: no TLS hello.
+    /// Refused: no TLS hello, or no agreement on TLS.
     BadOpening = "PD",
     /// Client gone within its first bytes.
     ClientOpening = "CH",

@@ -61,6 +61,7 @@ pub(super) struct Totals {
     pub(super) bytes_down: u64,
     pub(super) retries: u64,
     pub(super) by_termination: BTreeMap<String, u64>,
+    pub(super) tls_handshake_failures: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -225,6 +226,13 @@ pub(super) struct Sessions {
     pub(super) sessions: Vec<Session>,
 }
 
+/// The answer to an end of sessions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Ended {
+    pub(super) ended: u64,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Session {
@@ -249,11 +257,23 @@ pub(super) struct Transitions {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Transition {
+    /// Empty where the balancer is an older one.
+    pub(super) pool: String,
     pub(super) backend: String,
     pub(super) at: String,
     pub(super) from: String,
     pub(super) to: String,
     pub(super) reason: String,
+}
+
+impl Transition {
+    /// What tells its backend from those of other pools.
+    pub(super) fn full_name(&self) -> String {
+        match self.pool.as_str() {
+            "" | DEFAULT_NAME => self.backend.clone(),
+            pool => format!("{pool}/{}", self.backend),
+        }
+    }
 }
 
 /// `/api/v1/config/differences`

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use serde_json::{Map, Value};
 
-use super::answer::Backend;
+use super::answer::{Backend, Ended};
 use super::console::Console;
 use super::error::CtlError;
 use super::http::{encoded, parsed};
@@ -114,7 +114,11 @@ impl Console {
     ) -> Result<(), CtlError> {
         if let Some(name) = backend {
             let path = format!("/api/v1/sessions?backend={}", encoded(name));
-            return self.said(out, "DELETE", &path, "");
+            let body = self.client.ask("DELETE", &path, "")?;
+            return self.show(out, &body, |done: &Ended| {
+                let ended = view::ended_sessions(done.ended);
+                format!("{ended} of backend {name}\n")
+            });
         }
         for id in ids {
             values::session(id)?;
@@ -131,7 +135,7 @@ impl Console {
         match (ended, self.json) {
             (0, _) => {}
             (_, true) => writeln!(out, "{{\"ended\":{ended}}}")?,
-            (_, false) => writeln!(out, "ended: {ended}")?,
+            (_, false) => writeln!(out, "{}", view::ended_sessions(ended))?,
         }
         match wrong.is_empty() {
             true => Ok(()),

@@ -20,6 +20,8 @@ const MAX_BYTES: u64 = 256 << 20;
 /// What every balancer has.
 const POOLS: &str = "/api/v1/pools";
 const EVENTS: &str = "/api/v1/events";
+/// The first byte of what a server within TLS says to one without.
+const TLS_ALERT: u8 = 0x15;
 /// What is encoded in a path: all but what RFC 3986 calls unreserved.
 const OTHERS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -86,6 +88,9 @@ impl Client {
             return Ok(said);
         }
         // A server that is no balancer says it in its own way: that of a balancer is a line of text.
+        if status == 400 && said.contains("speaks TLS") && self.trust.is_none() {
+            return Err(self.wants_tls());
+        }
         let is_strange = match said.trim() {
             "" => status < 500,
             said => said.starts_with(['{', '<']),
@@ -112,6 +117,9 @@ impl Client {
             }
             let mut said = String::new();
             let _ = reader.by_ref().take(MAX_LINE).read_to_string(&mut said);
+            if status == 400 && said.contains("speaks TLS") && self.trust.is_none() {
+                return Err(self.wants_tls());
+            }
             return Err(CtlError::Refused(said.trim().to_owned()));
         }
         Ok(std::iter::from_fn(move || {
@@ -134,6 +142,13 @@ impl Client {
         let known = |status| [200, 401, 403].contains(&status);
         let answered = || self.send("GET", POOLS, "", "");
         asked != POOLS && answered().is_ok_and(|(status, _)| known(status))
+    }
+
+    fn wants_tls(&self) -> CtlError {
+        CtlError::Unreachable(format!(
+            "{} speaks TLS: give `--ca-file FILE` with its authority, or `--config FILE` with its settings",
+            self.place
+        ))
     }
 
     fn stranger(&self) -> CtlError {
@@ -165,13 +180,17 @@ impl Client {
         let answered = (|| {
             stream.write_all(request.as_bytes())?;
             let mut reader = BufReader::new(stream);
+            if reader.fill_buf()?.first() == Some(&TLS_ALERT) && self.trust.is_none() {
+                return Ok(None);
+            }
             let status = line(&mut reader)?.as_deref().and_then(status_code);
             while line(&mut reader)?.is_some_and(|line| !line.is_empty()) {}
-            Ok((status, reader))
+            Ok(Some((status, reader)))
         })();
         match answered {
-            Ok((Some(status), reader)) => Ok((status, reader)),
-            Ok((None, _)) => {
+            Ok(None) => Err(self.wants_tls()),
+            Ok(Some((Some(status), reader))) => Ok((status, reader)),
+            Ok(Some((None, _))) => {
                 let said = format!("{}: not an admin HTTP server", self.place);
                 Err(CtlError::Unreachable(said))
             }

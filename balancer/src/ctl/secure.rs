@@ -9,12 +9,22 @@ use netsocket_credentials::{
 };
 use netsocket_settings::{AdminAddress, AdminStream, AdminTarget};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{CertificateError, ClientConfig, ClientConnection, InvalidMessage, StreamOwned};
+
+/// What tells the balancer from others.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// A file with authorities.
+    Authorities(PathBuf),
+    /// The certificates of its settings.
+    Certificates,
+}
 
 /// Whom a command takes for the balancer.
 #[derive(Debug, Clone)]
 pub struct Trust {
     config: Arc<ClientConfig>,
+    given: Given,
     /// The name that its certificate must be for, if that is not where it is.
     name: Option<String>,
 }
@@ -30,6 +40,7 @@ impl Trust {
         let config = config.with_root_certificates(roots).with_no_client_auth();
         Ok(Self {
             config: Arc::new(config),
+            given: Given::Authorities(file.to_owned()),
             name,
         })
     }
@@ -51,6 +62,7 @@ impl Trust {
             .with_custom_certificate_verifier(verifier);
         Ok(Self {
             config: Arc::new(config.with_no_client_auth()),
+            given: Given::Certificates,
             name: None,
         })
     }
@@ -62,7 +74,7 @@ pub enum Connection {
     /// As it is.
     Plain(AdminStream),
     /// Within TLS.
-    Tls(Box<StreamOwned<ClientConnection, AdminStream>>),
+    Tls(Box<StreamOwned<ClientConnection, AdminStream>>, Given),
 }
 
 /// Begins TLS on a connection to `place`, where that is asked for. The handshake is a part of the first read or write.
@@ -90,14 +102,62 @@ pub fn secured(
     let connection = ClientConnection::new(Arc::clone(&trust.config), name);
     let connection = connection.map_err(io::Error::other)?;
     let stream = StreamOwned::new(connection, stream);
-    Ok(Connection::Tls(Box::new(stream)))
+    Ok(Connection::Tls(Box::new(stream), trust.given.clone()))
+}
+
+/// Errors of a handshake in words for who gave the command.
+fn told<T>(done: io::Result<T>, given: &Given) -> io::Result<T> {
+    done.map_err(|error| {
+        let cause = error.get_ref().and_then(|it| it.downcast_ref());
+        match cause.and_then(|cause| words(cause, given)) {
+            Some(words) => io::Error::new(error.kind(), words),
+            None => error,
+        }
+    })
+}
+
+fn words(cause: &rustls::Error, given: &Given) -> Option<String> {
+    let expected = match given {
+        Given::Authorities(file) => format!("signed by an authority in {}", file.display()),
+        Given::Certificates => "that of `[admin_tls]` in the settings".to_owned(),
+    };
+    let todo = match given {
+        Given::Authorities(_) => "give its own with `--ca-file`",
+        Given::Certificates => {
+            "if its file was replaced, reload the balancer; or give `--ca-file FILE`"
+        }
+    };
+    match cause {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Some(match given {
+            Given::Authorities(_) => "speaks no TLS: leave `--ca-file` out".to_owned(),
+            Given::Certificates => {
+                "speaks no TLS, although the settings have `[admin_tls]`: is it that balancer, and has it been reloaded?"
+                    .to_owned()
+            }
+        }),
+        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            Some("its certificate has expired: replace it, then reload the balancer".to_owned())
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => Some(
+            "its certificate is for another name: give one that it is for with `--tls-name NAME`"
+                .to_owned(),
+        ),
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::ApplicationVerificationFailure,
+        ) => Some(format!("its certificate is not {expected}: {todo}")),
+        _ => None,
+    }
 }
 
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
+            Self::Tls(stream, given) => told(stream.read(buffer), given),
         }
     }
 }
@@ -106,14 +166,39 @@ impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
+            Self::Tls(stream, given) => told(stream.write(bytes), given),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.flush(),
-            Self::Tls(stream) => stream.flush(),
+            Self::Tls(stream, given) => told(stream.flush(), given),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gave_the_command_is_told_what_to_do() {
+        let no_tls = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let stranger = CertificateError::ApplicationVerificationFailure;
+        let stranger = rustls::Error::InvalidCertificate(stranger);
+        let file = Given::Authorities("ca.pem".into());
+        for (cause, given, expected) in [
+            (&no_tls, &file, "speaks no TLS: leave `--ca-file` out"),
+            (&unknown, &file, "not signed by an authority in ca.pem"),
+            (&stranger, &Given::Certificates, "reload the balancer"),
+        ] {
+            let error = io::Error::new(io::ErrorKind::InvalidData, cause.clone());
+            let said = told::<()>(Err(error), given).unwrap_err().to_string();
+            assert!(said.contains(expected), "{said}");
+        }
+        let other = told::<()>(Err(io::ErrorKind::TimedOut.into()), &file);
+        assert_eq!(other.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -164,6 +164,12 @@ pub(super) fn status(status: &Status) -> String {
         let ends: Vec<_> = ends.map(|(code, count)| ended(code, *count)).collect();
         line("ended", ends.join(", "));
     }
+    if !sessions.tls_handshake_failures.is_empty() {
+        let failures = sessions.tls_handshake_failures.iter();
+        let failures =
+            failures.map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")));
+        line("TLS failed", failures.collect::<Vec<_>>().join(", "));
+    }
     if let Some(host) = &status.host {
         line(
             "host",
@@ -334,6 +340,11 @@ pub(super) fn session_age(session: &Session) -> String {
     units::age(Duration::try_from_secs_f64(session.age_ms / 1000.0).unwrap_or_default())
 }
 
+/// How many sessions were ended.
+pub(super) fn ended_sessions(count: u64) -> String {
+    format!("ended {}", units::counted(count, "session"))
+}
+
 /// A line for each transition.
 pub(super) fn transitions(transitions: &[Transition]) -> String {
     let mut table = Table::new([
@@ -344,7 +355,8 @@ pub(super) fn transitions(transitions: &[Transition]) -> String {
         ("REASON", Align::Left),
     ]);
     for past in transitions {
-        table.row([&past.at, &past.backend, &past.from, &past.to, &past.reason].map(Clone::clone));
+        let name = past.full_name();
+        table.row([&past.at, &name, &past.from, &past.to, &past.reason].map(Clone::clone));
     }
     table.text()
 }

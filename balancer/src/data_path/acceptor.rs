@@ -3,6 +3,7 @@
 //! Without a free descriptor clients are not refused: they stay in the queue of the listening socket, which is not watched
 //! in the meantime, so that the loop does not spin.
 
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(crate) struct Acceptor {
     listeners: Vec<Option<Watched>>,
     /// Until when nothing is accepted.
     paused: Option<Instant>,
+    /// Whether the log was told of the pause, so that it is told of its end.
+    told: bool,
     log: Arc<LogLimiter>,
 }
 
@@ -53,6 +56,7 @@ impl Acceptor {
             shared,
             listeners: Vec::new(),
             paused: None,
+            told: false,
             log,
         }
     }
@@ -122,7 +126,9 @@ impl Acceptor {
                 }
                 Err(error) if Resource::of_accept(error).is_some() => return Err(error),
                 // Only that one connection was lost.
-                Err(error) => self.lost(error),
+                Err(error) => {
+                    self.lost(error);
+                }
             }
         }
         self.row(place)
@@ -154,23 +160,26 @@ impl Acceptor {
 
     /// Accepts nothing for a while.
     pub(crate) fn pause(&mut self, error: Errno, poller: &Poller, now: Instant) {
-        self.lost(error);
+        self.told |= self.lost(error);
         if self.paused.is_none() {
             self.stop(poller);
         }
         self.paused = Some(now + PAUSE);
     }
 
-    fn lost(&self, error: Errno) {
+    /// Counts one that was not accepted. Whether the log was told.
+    fn lost(&self, error: Errno) -> bool {
         self.shared.counters.count_accept_error();
         if let Some(resource) = Resource::of_accept(error) {
             // The line below tells it.
             let _ = self.shared.shortages.note(resource, Instant::now());
         }
-        if let Some(suppressed) = self.log.pass(self.shared.uptime()) {
+        let suppressed = self.log.pass(self.shared.uptime());
+        if let Some(suppressed) = suppressed {
             let active = self.shared.counters.active();
             warn!(%error, active, suppressed, "accept failed");
         }
+        suppressed.is_some()
     }
 
     /// When to call [`Self::resume`].
@@ -191,7 +200,9 @@ impl Acceptor {
             return Ok(());
         }
         self.paused = None;
-        info!(active = self.shared.counters.active(), "accepting again");
+        if mem::take(&mut self.told) {
+            info!(active = self.shared.counters.active(), "accepting again");
+        }
         for (place, watched) in self.listeners.iter().enumerate() {
             if let Some(Watched { listener, .. }) = watched {
                 poller.watch_listener(&listener.bound.socket, index(place))?;
@@ -214,7 +225,9 @@ impl Acceptor {
                 Ok(Some(client)) => admit(client),
                 Ok(None) => break,
                 Err(error) if Resource::of_accept(error).is_some() => return false,
-                Err(error) => self.lost(error),
+                Err(error) => {
+                    self.lost(error);
+                }
             }
         }
         true

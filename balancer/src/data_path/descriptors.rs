@@ -28,6 +28,9 @@ pub(crate) struct Budget {
     pub(crate) sessions: u64,
     /// Pipes of each worker at a time.
     pub(crate) pipes: usize,
+    workers: u64,
+    /// Descriptors for everything but sessions and pipes.
+    others: u64,
 }
 
 impl Budget {
@@ -37,18 +40,37 @@ impl Budget {
         // The reserve has room for a few.
         let more = (listeners as u64).saturating_sub(FEW_LISTENERS);
         let budget = Self::new(limit.saturating_sub(more), workers.get() as u64);
-        Self { limit, ..budget }
+        Self {
+            limit,
+            others: budget.others + more,
+            ..budget
+        }
     }
 
     fn new(limit: u64, workers: u64) -> Self {
         let pipes = (limit / PIPE_SHARE / PER_PIPE / workers).min(MAX_PIPES);
-        let taken = RESERVE + workers * (PER_WORKER + pipes * PER_PIPE);
+        let others = RESERVE + workers * PER_WORKER;
+        let taken = others + workers * pipes * PER_PIPE;
         Self {
             limit,
             // Under an absurd limit one at a time is better than none.
             sessions: (limit.saturating_sub(taken) / PER_SESSION).max(1),
             pipes: usize::try_from(pipes).unwrap_or_default(),
+            workers,
+            others,
         }
+    }
+
+    /// The limit that has room for so many sessions.
+    pub(crate) fn needed_for(&self, sessions: u64) -> u64 {
+        let without_pipes = self.others + sessions * PER_SESSION;
+        let pipes = without_pipes.div_ceil(PIPE_SHARE - 1);
+        without_pipes + pipes.min(self.workers * MAX_PIPES * PER_PIPE)
+    }
+
+    /// Whether there is not even room for what is no session: checks and admin HTTP may find no descriptor.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.limit < self.needed_for(1)
     }
 }
 
@@ -69,5 +91,18 @@ mod tests {
         }
         assert_eq!(Budget::new(1024, 2).sessions, 411);
         assert_eq!(Budget::new(16, 2).sessions, 1);
+    }
+
+    #[test]
+    fn what_is_needed_is_enough() {
+        for workers in [1, 2, 8] {
+            for sessions in [1, 10, 100, 10_000, 1_000_000] {
+                let needed = Budget::new(1024, workers).needed_for(sessions);
+                let budget = Budget::new(needed, workers);
+                assert!(budget.sessions >= sessions && !budget.is_starved());
+                assert!(budget.sessions <= sessions * 2 + 20, "{budget:?}");
+            }
+        }
+        assert!(Budget::new(20, 2).is_starved());
     }
 }

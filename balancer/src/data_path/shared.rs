@@ -15,6 +15,7 @@ use crate::core::pool::Pool;
 use crate::core::session_id::SessionId;
 use crate::core::session_record::SessionRecord;
 use crate::core::shortage::Shortages;
+use crate::core::tls::CertificateExpiry;
 use crate::data_path::connect::LocalPorts;
 use crate::data_path::descriptors::Budget;
 use crate::data_path::listener::Listeners;
@@ -138,6 +139,19 @@ impl Shared {
 
     /// Sessions that settings and descriptors allow.
     pub(crate) fn session_limit(&self) -> u64 {
+        let most = self.budget.sessions;
+        self.sessions_set().map_or(most, |set| set.min(most))
+    }
+
+    /// How many descriptors there are, if the limit of sessions comes from them.
+    pub(crate) fn limiting_descriptors(&self) -> Option<u64> {
+        let set = self.sessions_set();
+        let limits = set.is_none_or(|set| set > self.budget.sessions);
+        limits.then_some(self.budget.limit)
+    }
+
+    /// Sessions that the settings allow, where they set a limit.
+    pub(crate) fn sessions_set(&self) -> Option<u64> {
         let services = self.services.load();
         let limits = services.iter().map(|service| {
             let rules = service.rules.load();
@@ -148,8 +162,7 @@ impl Shared {
                 .map(|most| u64::from(most.get()))
         });
         // One without a limit may take all that there are.
-        let set: Option<u64> = limits.sum();
-        set.map_or(self.budget.sessions, |most| self.budget.sessions.min(most))
+        limits.sum()
     }
 
     /// What metrics and telemetry are made of.
@@ -176,7 +189,14 @@ impl Shared {
             queued: queues().map(SharedQueue::len).sum(),
             queue_limit: queues().map(SharedQueue::most).sum(),
             access_log: self.access_logs.figures(),
+            admin_certificates: self.admin_certificates(),
         }
+    }
+
+    fn admin_certificates(&self) -> Vec<CertificateExpiry> {
+        let rules = self.rules.load();
+        let tls = rules.admin_tls.as_ref();
+        tls.map_or_else(Vec::new, |tls| tls.certificates.clone())
     }
 
     pub(crate) fn uptime(&self) -> Duration {

@@ -29,6 +29,8 @@ pub(crate) struct ProcessView<'a> {
     pub(crate) queued: usize,
     pub(crate) queue_limit: usize,
     pub(crate) access_log: AccessLogFigures,
+    /// Those of the admin address.
+    pub(crate) admin_certificates: Vec<CertificateExpiry>,
 }
 
 /// One service at one moment.

@@ -143,11 +143,11 @@ async fn sessions_are_listed_and_ended() {
         "{list}"
     );
     let id = row.split(' ').next().unwrap();
-    assert_eq!(done(admin, &["kill", id]).await, "ended: 1\n");
+    assert_eq!(done(admin, &["kill", id]).await, "ended 1 session\n");
     assert_eq!(balancer.record().await.termination.code(), "KD");
     assert_eq!(
         done(admin, &["kill", "--backend", "puppet"]).await,
-        "ended: 0\n"
+        "ended 0 sessions of backend puppet\n"
     );
     let output = ctl(admin, &["kill", id]).await;
     assert_eq!(

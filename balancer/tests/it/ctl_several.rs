@@ -136,7 +136,7 @@ async fn several_sessions_are_ended_by_one_command() {
     let output = ctl(admin, &["kill", "0-0-ffff", id]).await;
     let error =
         "netsocket-balancer: no session 0-0-ffff is open; `ctl sessions` lists those that are\n";
-    assert_eq!(said(&output), (Some(1), "ended: 1\n", error));
+    assert_eq!(said(&output), (Some(1), "ended 1 session\n", error));
     let output = ctl(admin, &["kill", "0-0-ffff", "abc"]).await;
     assert_eq!(said(&output).0, Some(2));
     drop((client, backend));

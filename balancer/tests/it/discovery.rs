@@ -558,3 +558,52 @@ async fn a_reload_keeps_the_backends_of_a_name_that_stays() {
     assert_eq!(members(&balancer), ["more-127-0-0-11", "more-127-0-0-12"]);
     assert!(NAMES[..2].contains(&converse(balancer.connect().await).await.as_str()));
 }
+
+/// As `docs/maintenance.md` advises where AAAA queries are refused. Meanwhile DNS does not answer.
+#[tokio::test]
+async fn a_reload_that_asks_something_else_keeps_the_backends_until_the_answer() {
+    let test = "a_reload_that_asks_something_else_keeps_the_backends_until_the_answer";
+    let Some(dns) = Dnsmasq::start(test, &[]).await else {
+        return;
+    };
+    let (_servers, ips, port) = fleet().await;
+    dns.name("files.test", &ips[..2]);
+    let balancer =
+        Balancer::start_with(&[], |config| by_dns(config, dns.address, files(port))).await;
+    balancer.up(2).await;
+    let ids = || -> Vec<_> { balancer.pool.backends().iter().map(|b| b.id()).collect() };
+    let before = ids();
+    let group = || balancer.pool.groups()[0].clone();
+    for (host, count, family) in [
+        ("files.test", 2, IpFamily::V4),
+        ("more.test", 3, IpFamily::V4),
+        ("more.test", 3, IpFamily::Any),
+    ] {
+        dns.stall();
+        dns.name(host, &ips[..count]);
+        let question = Question::Addresses {
+            host: host.to_owned(),
+            port,
+            family,
+        };
+        let before = ids();
+        balancer.settings.lock().unwrap().groups[0].question = question;
+        let changes = soon(balancer.lifecycle.reload()).await.unwrap();
+        assert_eq!(changes.backends.removed, [""; 0], "{host} {family:?}");
+        eventually("no answer", || group().failures > 0).await;
+        assert_eq!(ids(), before, "{host} {family:?}");
+        open(&balancer, 2, &NAMES[..before.len()]).await;
+        dns.go_on();
+        balancer.up(count).await;
+        eventually("an answer", || group().last == Some(Outcome::Answered)).await;
+    }
+    assert_eq!(ids()[..2], before);
+
+    // Its name is part of theirs: the servers are known all the same.
+    dns.stall();
+    balancer.settings.lock().unwrap().groups[0].name = "renamed".to_owned();
+    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
+    assert_eq!(changes.backends.added.len(), 3);
+    assert_eq!(members(&balancer)[0], "renamed-127-0-0-11");
+    balancer.up(3).await;
+}

@@ -213,6 +213,10 @@ fn ask<S: io::Read + Write>(
         },
     };
     let answer = exchange(address, wrap, path).map_err(unreachable)?;
+    if speaks_tls(&answer) {
+        let said = "speaks TLS: give `--config FILE` with its settings";
+        return Err(unreachable(io::Error::other(said)));
+    }
     let (status, body) = understood(&answer)
         // Every admin HTTP has this path.
         .filter(|(status, _)| ![404, 405].contains(status))
@@ -224,6 +228,11 @@ fn ask<S: io::Read + Write>(
         "" => format!("{path}: status {status}"),
         body => body.to_owned(),
     }))
+}
+
+/// Whether this is what a server within TLS says to a client without: an alert, or in plain HTTP.
+fn speaks_tls(answer: &str) -> bool {
+    answer.starts_with('\x15') || answer.ends_with("this address speaks TLS: use https://\n")
 }
 
 fn exchange<S: io::Read + Write>(

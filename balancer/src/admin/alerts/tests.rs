@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::admin::api::{CheckView, Checks};
+use crate::admin::api::{CheckView, Checks, GroupView};
 use crate::admin::commands::Reach;
 use crate::config::DEFAULT_ADMIN;
 
@@ -67,7 +67,11 @@ fn facts(pools: &[PoolView]) -> Facts<'_> {
         trouble: None,
         active: 1,
         limit: 100,
+        descriptors: None,
+        now: Moment(0),
+        certificates: &[],
         refused: None,
+        failed_restart: None,
         commands: &PLAIN,
         pools,
         services: &[],
@@ -286,4 +290,128 @@ fn backends_without_a_weight_serve_nobody() {
     let mixed = [("a", "up", 1), ("b", "up", 0), ("c", "down", 1)];
     let out = condition(&[pool("default", weighed(&mixed))]);
     assert_eq!(out.alerts[0].clients, "are served by 1 backend");
+}
+
+/// What, clients and the advice of the only alert.
+fn only(facts: &Facts<'_>) -> (Severity, String, String, String) {
+    let mut alerts = Condition::of(facts).alerts;
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    let alert = alerts.remove(0);
+    (
+        alert.severity,
+        alert.what,
+        alert.clients,
+        alert.todo.join(" "),
+    )
+}
+
+#[test]
+fn clients_wait_where_descriptors_are_short_and_are_refused_where_the_settings_say_so() {
+    let pools = [pool("default", vec![backend("1", "up", None)])];
+    let mut facts = facts(&pools);
+    facts.active = 100;
+    let (severity, what, clients, todo) = only(&facts);
+    assert_eq!(severity, Severity::Emergency);
+    assert_eq!(what, "100 of at most 100 sessions are open");
+    assert!(clients.contains("(RR)") && todo.contains("`max_connections`"));
+    facts.descriptors = Some(300);
+    let (_, what, clients, todo) = only(&facts);
+    assert_eq!(
+        what,
+        "100 of at most 100 sessions are open, as there are 300 descriptors"
+    );
+    assert!(clients.starts_with("wait in the queue"), "{clients}");
+    assert!(todo.contains("LimitNOFILE") && !todo.contains("max_connections"));
+    facts.active = 90;
+    assert_eq!(only(&facts).0, Severity::Warning);
+}
+
+#[test]
+fn certificates_are_told_before_and_after_their_end() {
+    let pools = [pool("default", vec![backend("1", "up", None)])];
+    let told = |service: Option<&str>, days_left: i64| {
+        let now: u64 = 20_000 * 24 * 3600;
+        let certificate = Certificate {
+            service: service.map(str::to_owned),
+            file: "/etc/web.pem".to_owned(),
+            expires: Moment(now.checked_add_signed(days_left * 24 * 3600).unwrap()),
+        };
+        let facts = Facts {
+            now: Moment(now),
+            certificates: &[certificate],
+            ..facts(&pools)
+        };
+        match Condition::of(&facts).alerts.is_empty() {
+            true => None,
+            false => Some(only(&facts)),
+        }
+    };
+    assert!(told(Some("web"), 15).is_none());
+    let (severity, what, _, todo) = told(Some("web"), 13).unwrap();
+    assert_eq!(severity, Severity::Warning);
+    assert_eq!(
+        what,
+        "The certificate of service web expires in 13 days: /etc/web.pem"
+    );
+    assert!(todo.contains("ctl reload"), "{todo}");
+    let (severity, what, ..) = told(Some("web"), -1).unwrap();
+    assert!(severity == Severity::Emergency && what.contains("has expired"));
+    let (severity, what, ..) = told(None, 0).unwrap();
+    assert!(severity == Severity::Warning && what.contains("the admin address has expired"));
+}
+
+#[test]
+fn which_query_of_dns_failed_is_told_with_a_command_that_works() {
+    let group = |outcome, members, failed_query| GroupView {
+        name: "files".to_owned(),
+        resolve: "dns",
+        question: "files.lan:29100".to_owned(),
+        members,
+        outcome: Some(outcome),
+        problem: Some("it was refused".to_owned()),
+        failed_query,
+        dns_server: Some("10.0.0.2:5353".to_owned()),
+        failures: 0,
+        age_seconds: 0.0,
+    };
+    let told = |group| {
+        let mut pools = [pool("default", vec![backend("1", "up", None)])];
+        pools[0].groups.push(group);
+        only(&facts(&pools))
+    };
+    let (_, what, clients, todo) = told(group("partial", 1, Some("AAAA")));
+    assert_eq!(what, "DNS answers only in part for files: it was refused");
+    assert_eq!(clients, "are served by 1 server");
+    for expected in [
+        "`dig @10.0.0.2 -p 5353 files.lan AAAA`",
+        "`ip_family = \"ipv4\"`",
+        "`local=/files.lan/`",
+    ] {
+        assert!(todo.contains(expected), "{todo}");
+    }
+    let (_, _, clients, todo) = told(group("failed", 2, None));
+    assert_eq!(clients, "are served by 2 servers found before");
+    assert!(todo.contains("files.lan AAAA`") && !todo.contains("ip_family"));
+    let (_, _, clients, _) = told(group("failed", 0, None));
+    assert_eq!(clients, "are served by the other backends");
+}
+
+#[test]
+fn a_restart_that_failed_is_told_like_a_reload_that_was_refused() {
+    let pools = [pool("default", vec![backend("1", "up", None)])];
+    let failed = Refused {
+        at: NOW.to_owned(),
+        problems: vec!["the new process gave up: workers = 0".to_owned()],
+    };
+    let facts = Facts {
+        failed_restart: Some(&failed),
+        ..facts(&pools)
+    };
+    let (_, what, clients, todo) = only(&facts);
+    assert_eq!(
+        what,
+        "The last restart failed: the new process gave up: workers = 0"
+    );
+    assert_eq!(clients, "are served by the process of before");
+    assert!(todo.ends_with("then restart again."), "{todo}");
 }

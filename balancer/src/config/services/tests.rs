@@ -121,7 +121,7 @@ fn the_top_is_a_service_as_well_where_it_listens() {
 fn everything_that_is_wrong_is_named_at_once_with_its_line() {
     let found = problems(
         "idle_timeout = 'soon'\n\
-         [[pools]]\nname = 'p'\nbackends = []\nidle_timeout = '1s'\n\
+         [[pools]]\nname = 'p'\nbackends = []\nmax_connections = 9\n\
          [[pools]]\nname = 'p'\nbackends = ['a=h:1']\n\
          [[services]]\nname = 'one'\nlisten = '127.0.0.1:1'\npool = 'q'\n\
          [[services]]\nname = 'one'\nlisten = '127.0.0.1:1'\npool = 'p'\nbalance = 'source'\n\
@@ -129,7 +129,7 @@ fn everything_that_is_wrong_is_named_at_once_with_its_line() {
     );
     let expected = [
         "F:1: idle_timeout = \"soon\": a duration from 1ms to 30d, such as 500ms, 2s or 10m",
-        "F:5: pools[0].idle_timeout: only at the top of the file",
+        "F:5: pools[0].max_connections: not here, but at the top of the file, in [[services]] and for a single backend in [[backends]]",
         "F:4: pools[0].backends: at least one is needed",
         "F:12: services[0].pool = \"q\": a pool; known are p, p",
         "F:17: services[1].balance: belongs to the pool: set it in [[pools]]",

@@ -201,7 +201,7 @@ async fn check_in_time(
                 };
                 let noted = resource.map_or(Some(0), |it| pool.shortages.note(it, now));
                 if let Some(suppressed) = noted {
-                    warn!(backend = backend.name(), %failure, suppressed, "check could not run");
+                    warn!(backend = backend.full_name(), %failure, suppressed, "check could not run");
                 }
                 Pace::Normal
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::config::{Group, Question};
+use crate::config::Group;
 use crate::core::backend::{Attributes, BackendSpec, MAX_WEIGHT};
 
 /// Maximum number of servers in a group: a longer answer is cut.
@@ -64,6 +64,16 @@ pub enum AskError {
     },
 }
 
+impl AskError {
+    /// Which of the two queries for addresses failed, if only one did.
+    pub(super) fn family(&self) -> Option<&'static str> {
+        match self {
+            Self::Family { family, .. } => Some(family),
+            _ => None,
+        }
+    }
+}
+
 impl Answer {
     /// The servers that can be connected to, each once, in an order that does not depend on the order in the answer;
     /// never more than [`MAX_ENDPOINTS`].
@@ -120,7 +130,7 @@ pub(super) fn backends(group: &Group, found: &[Found]) -> Vec<BackendSpec> {
             },
         };
         BackendSpec {
-            name: endpoint_name(group, found.address),
+            name: endpoint_name(group, found),
             address: found.address.into(),
             attributes,
         }
@@ -141,19 +151,20 @@ fn scaled(weight: u16, heaviest: u16) -> u32 {
 }
 
 /// `files-10-0-0-7`, `files-fd00--7`; with the port if it may differ between servers. The name depends only on the
-/// address, not on the other servers.
-fn endpoint_name(group: &Group, address: SocketAddr) -> String {
+/// answer that named it, not on the other servers nor on settings that are newer than the answer.
+fn endpoint_name(group: &Group, found: &Found) -> String {
+    let address = found.address;
     let ip = address.ip().to_string().replace([':', '.'], "-");
-    match group.question {
-        Question::Addresses { .. } => format!("{}-{ip}", group.name),
-        Question::Services { .. } => format!("{}-{ip}-{}", group.name, address.port()),
+    match found.service {
+        None => format!("{}-{ip}", group.name),
+        Some(_) => format!("{}-{ip}-{}", group.name, address.port()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::IpFamily;
+    use crate::config::{IpFamily, Question};
 
     fn group(question: Question) -> Group {
         Group {

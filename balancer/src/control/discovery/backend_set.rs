@@ -57,8 +57,9 @@ impl BackendSet {
         backend_set
     }
 
-    /// Applies new settings. A group that stays, by name and query, keeps its servers. Returns the new backends, unless no group
-    /// is or was there: the pool has those of the settings already.
+    /// Applies new settings. A group that was there before keeps its servers, also where it asks something else now: until
+    /// the first answer, nobody knows better. Returns the new backends, unless no group is or was there: the pool has
+    /// those of the settings already.
     pub fn set(
         &mut self,
         fixed: Vec<BackendSpec>,
@@ -67,17 +68,13 @@ impl BackendSet {
         now: Instant,
     ) -> Option<Change> {
         let had_groups = !self.groups.is_empty();
-        let mut before = std::mem::take(&mut self.groups);
-        for group in groups {
-            let same = |entry: &Entry| {
-                entry.group.name == group.name && entry.group.question == group.question
-            };
-            let entry = match before.iter().position(same) {
-                Some(at) => Entry {
-                    group,
-                    ..before.swap_remove(at)
-                },
-                None => Entry::new(group, true, now),
+        let before = std::mem::take(&mut self.groups);
+        let old: Vec<&Group> = before.iter().map(|entry| &entry.group).collect();
+        for group in &groups {
+            let known = group.before(&old, &groups);
+            let entry = match known.and_then(|at| before.get(at)) {
+                Some(entry) => entry.with(group.clone(), now),
+                None => Entry::new(group.clone(), true, now),
             };
             self.groups.push(entry);
         }
@@ -160,6 +157,22 @@ impl Entry {
         }
     }
 
+    /// The same with other settings.
+    fn with(&self, group: Group, now: Instant) -> Self {
+        let same = self.group.name == group.name && self.group.question == group.question;
+        let mut endpoints = self.endpoints.clone();
+        if self.group.question != group.question {
+            endpoints.ask_anew(now);
+        }
+        Self {
+            endpoints,
+            // An answer that is under way is one to the question of before, or may be that of another group.
+            asked: self.asked.filter(|_| same),
+            late: self.late || !same,
+            group,
+        }
+    }
+
     fn report(&self) -> GroupReport {
         let (group, endpoints) = (&self.group, &self.endpoints);
         GroupReport {
@@ -171,6 +184,7 @@ impl Entry {
             named: endpoints.named(),
             failures: endpoints.failures(),
             problem: endpoints.problem().map(str::to_owned),
+            failed_query: endpoints.failed_query(),
             outcomes: endpoints.outcomes(),
         }
     }

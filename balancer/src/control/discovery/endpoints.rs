@@ -32,6 +32,7 @@ pub(super) struct Endpoints {
     /// Consecutive queries without servers, for any reason: the interval grows with them.
     fruitless: u32,
     problem: Option<String>,
+    failed_query: Option<&'static str>,
     outcomes: [u64; Outcome::ALL.len()],
 }
 
@@ -60,8 +61,19 @@ impl Endpoints {
             failures: 0,
             fruitless: 0,
             problem: None,
+            failed_query: None,
             outcomes: [0; Outcome::ALL.len()],
         }
+    }
+
+    /// For another query: the servers stay until it is answered, as nothing says yet that they are wrong.
+    pub(super) fn ask_anew(&mut self, now: Instant) {
+        for endpoint in &mut self.endpoints {
+            endpoint.missing = None;
+        }
+        (self.next, self.last) = (now, None);
+        (self.problem, self.failed_query) = (None, None);
+        (self.failures, self.fruitless) = (0, 0);
     }
 
     /// Processes the result of a query.
@@ -92,6 +104,10 @@ impl Endpoints {
             // Not sooner than one may ask: whoever is still missing then, leaves with that answer.
             self.next = self.next.min(ends.max(now + rules.min_interval));
         }
+        self.failed_query = match &answer {
+            Err(error) => error.family(),
+            Ok(answer) => answer.missing.as_ref().and_then(AskError::family),
+        };
         self.problem = match answer {
             Err(error) => Some(error.to_string()),
             Ok(Answer {
@@ -137,6 +153,10 @@ impl Endpoints {
 
     pub(super) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
+    }
+
+    pub(super) fn failed_query(&self) -> Option<&'static str> {
+        self.failed_query
     }
 
     pub(super) fn outcomes(&self) -> [u64; Outcome::ALL.len()] {

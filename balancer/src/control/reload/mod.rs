@@ -30,12 +30,13 @@ pub(crate) use self::edit_terms::EditTerms;
 use self::edit_terms::{Effects, occupied};
 pub use self::error::ReloadError;
 use self::kept_weights::keep_weights;
-pub(crate) use self::settings::{LatestReload, Settings};
+pub(crate) use self::settings::{FailedRestart, LatestReload, Settings};
 use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed, Secrets};
 use crate::control::heap;
 use crate::control::pool_tasks::PoolTasks;
 use crate::control::resolve::{resolve, secrets};
+use crate::control::session_room;
 use crate::core::backend::BackendSpec;
 use crate::data_path::process_rules::ProcessRules;
 use crate::data_path::service::Service;
@@ -82,6 +83,9 @@ impl Reloader {
             None => Err(ReloadError::NoSource),
         };
         let mut settings = Settings::clone(&self.settings.load());
+        if outcome.is_ok() {
+            settings.failed_restart = None;
+        }
         settings.latest = Some(Arc::new(LatestReload {
             at: SystemTime::now(),
             outcome: outcome.clone(),
@@ -226,7 +230,11 @@ impl Reloader {
         if let Some((pool, name)) = drain {
             known_backends::drain(shared, &pool, &name);
         }
+        let sessions = shared.sessions_set();
         self.set_services(shared, &config, sockets);
+        if shared.sessions_set() != sessions {
+            session_room::announce(shared);
+        }
         shared.relay.set(config.relay);
         shared.access_logs.keep_only(&config.access_logs());
         for log in shared.access_logs.all() {

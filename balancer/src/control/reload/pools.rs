@@ -6,7 +6,7 @@ use super::Reloader;
 use crate::config::{Config, PoolPlan};
 use crate::control::discovery::{Dns, Group};
 use crate::control::startup::random_position;
-use crate::core::backend::BackendSpec;
+use crate::core::backend::{Backend, BackendSpec};
 use crate::core::pool::{Pool, PoolIdentity};
 use crate::data_path::shared::Shared;
 use crate::data_path::upstream::Upstream;
@@ -70,8 +70,8 @@ impl Reloader {
         upstream
     }
 
-    /// Backends with an address are the pool's at once. Of those that were looked for, the ones whose group stays do; the
-    /// rest is discovery's, which follows.
+    /// Backends with an address are the pool's at once. Of those that were looked for, the ones whose group was there before
+    /// are as well; the rest is discovery's, which follows.
     fn change(
         &self,
         upstream: &Upstream,
@@ -81,17 +81,9 @@ impl Reloader {
     ) {
         let config = plan.settings;
         let pool = &upstream.pool;
-        let same =
-            |old: &&Group, group: &Group| group.name == old.name && group.question == old.question;
-        let stay = |old: &&Group| config.groups.iter().any(|group| same(old, group));
         let old_groups = old.map_or(&[][..], |old| &old.settings.groups);
-        let groups: Vec<&Group> = old_groups.iter().filter(stay).collect();
-        let found = pool.backends();
-        let found = found
-            .iter()
-            .filter(|backend| groups.iter().any(|group| group.could_have(backend.name())));
         let mut backends = fixed.clone();
-        backends.extend(found.map(|backend| backend.spec()));
+        backends.extend(found_before(&pool.backends(), old_groups, &config.groups));
         pool.reconfigure(backends, config.balance, config.health);
         upstream.set_rules(config);
         let servers = old.map(|old| &old.settings.dns_servers);
@@ -103,4 +95,21 @@ impl Reloader {
             self.pools.set_checks(pool.name(), &config.checks);
         }
     }
+}
+
+/// The backends of the groups `new` that were found by the groups `old`.
+fn found_before(backends: &[Arc<Backend>], old: &[Group], new: &[Group]) -> Vec<BackendSpec> {
+    let known: Vec<&Group> = old.iter().collect();
+    let mut found = Vec::new();
+    for group in new {
+        let before = group.before(&known, new).and_then(|at| old.get(at));
+        let Some(before) = before else { continue };
+        let members = backends.iter().map(|backend| backend.spec());
+        let members = members.filter(|spec| before.could_have(&spec.name));
+        found.extend(members.map(|spec| BackendSpec {
+            name: spec.name.replacen(&before.name, &group.name, 1),
+            ..spec
+        }));
+    }
+    found
 }

@@ -14,6 +14,15 @@ pub(crate) struct Settings {
     /// Counts from 1, which is the start.
     pub(crate) generation: u64,
     pub(crate) latest: Option<Arc<LatestReload>>,
+    /// A restart that failed, unless a reload has succeeded since.
+    pub(crate) failed_restart: Option<Arc<FailedRestart>>,
+}
+
+/// A restart after which this process went on.
+#[derive(Debug)]
+pub(crate) struct FailedRestart {
+    pub(crate) at: SystemTime,
+    pub(crate) problem: String,
 }
 
 /// The latest reload.
@@ -30,6 +39,19 @@ impl Settings {
             config,
             generation: 1,
             latest: None,
+            failed_restart: None,
+        }
+    }
+
+    /// These, after a restart that failed.
+    pub(crate) fn after_failed_restart(&self, problem: String) -> Self {
+        let failed = FailedRestart {
+            at: SystemTime::now(),
+            problem,
+        };
+        Self {
+            failed_restart: Some(Arc::new(failed)),
+            ..self.clone()
         }
     }
 

@@ -50,6 +50,8 @@ pub struct GroupReport {
     pub failures: u32,
     /// What went wrong in the latest lookup, if anything.
     pub problem: Option<String>,
+    /// Which of the two queries for addresses failed, if only one did: `A` or `AAAA`.
+    pub failed_query: Option<&'static str>,
     /// How often each outcome occurred, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; Outcome::ALL.len()],
 }

@@ -68,7 +68,8 @@ impl History {
 }
 
 fn announce(backend: &Backend, transition: &Transition) {
-    let (name, address, reason) = (backend.name(), backend.address(), &transition.reason);
+    let (name, address) = (backend.full_name(), backend.address());
+    let reason = &transition.reason;
     match transition.to {
         State::Up => info!(backend = name, %address, %reason, "backend up"),
         State::Down => warn!(backend = name, %address, %reason, "backend down"),

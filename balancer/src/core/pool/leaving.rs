@@ -49,7 +49,7 @@ impl LeavingBackends {
         self.0.retain(|Leaving { backend, since }| {
             let stays = backend.active() > 0 || now < *since + SETTLE;
             if !stays {
-                let (name, address) = (backend.name(), backend.address());
+                let (name, address) = (backend.full_name(), backend.address());
                 let sessions = backend.figures().finished;
                 info!(backend = name, %address, sessions, "backend removed");
             }

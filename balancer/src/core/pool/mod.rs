@@ -247,7 +247,7 @@ impl Pool {
 
     fn welcome(&self, come: &[Arc<Backend>]) {
         for backend in come {
-            info!(backend = backend.name(), address = %backend.address(), "backend added");
+            info!(backend = backend.full_name(), address = %backend.address(), "backend added");
         }
         self.evaluator.notify_one();
     }

@@ -297,6 +297,7 @@ fn what_was_found_in_dns_is_said_to_be_gone_from_there() {
         named: Instant::now(),
         failures: 0,
         problem: None,
+        failed_query: None,
         outcomes: [1, 0, 0, 0],
     }]);
     let [member, spare] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));

@@ -104,7 +104,7 @@ impl Session {
 
     pub(super) fn note_failure(&mut self, assigned: &Assigned, failure: ConnectFailure) {
         let backend = assigned.backend();
-        debug!(client = %self.record.client, backend = backend.name(), %failure, "connect failed");
+        debug!(client = %self.record.client, backend = backend.full_name(), %failure, "connect failed");
         backend.observe_session(SessionSignal::ConnectFailed(failure));
         if let Some(resource) = Resource::of_connect(failure) {
             if resource == Resource::LocalPorts {
@@ -125,7 +125,7 @@ impl Session {
         let noted = self.shared.shortages.note(resource, Instant::now());
         if let Some(suppressed) = noted {
             tracing::warn!(
-                backend = backend.map(Backend::name), resource = resource.label(), %failure, suppressed,
+                backend = backend.map(Backend::full_name), resource = resource.label(), %failure, suppressed,
                 "connection to a backend not possible"
             );
         }
@@ -138,7 +138,7 @@ impl Session {
             let (client, backend) = (self.record.client, assigned.backend());
             let state = backend.report().state.label();
             tracing::warn!(
-                %client, backend = backend.name(), state, suppressed,
+                %client, backend = backend.full_name(), state, suppressed,
                 "no usable backend, trying an unhealthy one"
             );
         }

@@ -176,7 +176,7 @@ pub const TLS_HANDSHAKE_FAILURES: Family = counter(
 /// End of a certificate.
 pub const CERTIFICATE_EXPIRY: Family = gauge(
     "netsocket_certificate_expiry_timestamp_seconds",
-    "When each certificate of a service expires, in seconds since 1970, by its file.",
+    "When each certificate of a service, or of the admin address, expires, in seconds since 1970, by its file.",
 );
 /// Backends that serve a service.
 pub const SERVICE_BACKENDS_UP: Family = gauge(

@@ -197,12 +197,17 @@ fn tls(page: &mut Page, process: &ProcessView<'_>) {
             each.map(move |(reason, count)| ([service, (names::LABEL_REASON, reason)], count))
         }),
     );
-    let files: Vec<(Label<'_>, String, u64)> = all()
-        .flat_map(|(service, tls)| {
-            tls.certificates.iter().filter_map(move |certificate| {
-                let file = certificate.file.display().to_string();
-                Some((service, file, certificate.expires?.0))
-            })
+    // That of the admin address is of no service.
+    let admin = (names::LABEL_SERVICE, "");
+    let of_admin = process.admin_certificates.iter();
+    let of_admin = of_admin.map(|certificate| (admin, certificate));
+    let of_services =
+        all().flat_map(|(service, tls)| tls.certificates.iter().map(move |it| (service, it)));
+    let files: Vec<(Label<'_>, String, u64)> = of_services
+        .chain(of_admin)
+        .filter_map(|(service, certificate)| {
+            let file = certificate.file.display().to_string();
+            Some((service, file, certificate.expires?.0))
         })
         .collect();
     page.family(

@@ -26,7 +26,10 @@ crate::tests![
 
 const RULES: &str = "infra/prometheus/rules.yml";
 const CONFIG: &str = "infra/prometheus/prometheus.yml";
+/// The same for a balancer that wants a secret.
+const SITE_CONFIG: &str = "infra/prometheus/prometheus.site.yml";
 const RULE_TESTS: &str = "infra/prometheus/rules_test.yml";
+const SITE_COMPOSE: &str = "infra/compose.site.yaml";
 const PAGE: &str = "docs/monitoring.md";
 
 /// File servers say nothing of themselves unless they are asked to.
@@ -174,6 +177,19 @@ fn promtool(words: &[&str], input: &str) -> Ran {
 fn promtool_takes_rules_and_metrics(world: &World) {
     let file = |path| files::path(path).display().to_string();
     promtool(&["check", "config", &file(CONFIG)], "");
+    // The secret is in the container only.
+    promtool(
+        &["check", "config", "--syntax-only", &file(SITE_CONFIG)],
+        "",
+    );
+    let mut site = files::document(SITE_CONFIG);
+    let balancer = site["scrape_configs"][0].as_object_mut().expect("a job");
+    let secret = balancer.remove("authorization").expect("a secret");
+    assert_eq!(site, files::document(CONFIG));
+    let mounted = secret["credentials_file"].as_str().expect("a file");
+    let volumes = &files::document(SITE_COMPOSE)["services"]["prometheus"]["volumes"];
+    let volume = volumes[0].as_str().expect("a volume");
+    assert_eq!(volume, format!("./read.token:{mounted}:ro"));
     promtool(&["check", "rules", &file(RULES)], "");
     promtool(&["test", "rules", &file(RULE_TESTS)], "");
     // The example of the page, too.

@@ -123,12 +123,93 @@ fn a_group_that_stays_keeps_its_members_and_takes_on_new_attributes() {
     };
     let change = backend_set.set(vec![fixed("y")], vec![moved, heavier], RULES, now);
     let change = change.unwrap();
-    assert_eq!(names(&change), ["y", "a-10-0-0-1"]);
-    assert_eq!(change.backends[1].attributes.weight, 3);
+    assert_eq!(names(&change), ["y", "b-10-0-0-2", "a-10-0-0-1"]);
+    assert_eq!(change.backends[2].attributes.weight, 3);
     // The group with another question is asked for anew.
     let questions = backend_set.ask(now);
     assert_eq!(questions.len(), 1);
     assert_eq!(questions[0].1.to_string(), "elsewhere:9");
+}
+
+/// A set with the group `a`, which has been answered.
+fn answered(now: Instant) -> BackendSet {
+    let mut backend_set = BackendSet::new(vec![], vec![group("a")], RULES, now);
+    let ticket = backend_set.ask(now)[0].0;
+    backend_set.take(ticket, named(&[1, 2]), now);
+    backend_set
+}
+
+#[test]
+fn a_group_that_asks_something_else_keeps_its_members_until_the_first_answer() {
+    let (host, name) = ("a.example".to_owned(), "_a._tcp.example".to_owned());
+    let questions = [
+        Question::Addresses {
+            host: host.clone(),
+            port: 9,
+            family: IpFamily::V4,
+        },
+        Question::Addresses {
+            host: "elsewhere".into(),
+            port: 9,
+            family: IpFamily::Any,
+        },
+        Question::Addresses {
+            host,
+            port: 10,
+            family: IpFamily::Any,
+        },
+        Question::Services {
+            name,
+            family: IpFamily::Any,
+        },
+    ];
+    for question in questions {
+        let now = Instant::now();
+        let mut backend_set = answered(now);
+        let other = Group {
+            question: question.clone(),
+            ..group("a")
+        };
+        // A query of before is under way.
+        let later = now + Duration::from_secs(5);
+        let old = backend_set.ask(later)[0].0;
+        let change = backend_set.set(vec![], vec![other], RULES, later).unwrap();
+        let kept = ["a-10-0-0-1", "a-10-0-0-2"];
+        assert_eq!(names(&change), kept, "{question}");
+        assert_eq!(backend_set.take(old, named(&[7]), later), None);
+        let (ticket, asked) = backend_set.ask(later).remove(0);
+        assert_eq!(asked, question);
+        assert_eq!(
+            backend_set.take(ticket, Err(AskError::Timeout), later),
+            None
+        );
+        assert_eq!(backend_set.reports()[0].members, 2, "{question}");
+        let later = later + Duration::from_secs(1);
+        let ticket = backend_set.ask(later)[0].0;
+        let change = backend_set.take(ticket, named(&[2, 3]), later).unwrap();
+        assert_eq!(names(&change), ["a-10-0-0-2", "a-10-0-0-3"]);
+        assert!(change.eased);
+    }
+}
+
+#[test]
+fn a_group_with_another_name_takes_its_servers_along() {
+    let now = Instant::now();
+    let mut backend_set = answered(now);
+    let renamed = Group {
+        name: "b".into(),
+        ..group("a")
+    };
+    let change = backend_set.set(vec![], vec![renamed], RULES, now).unwrap();
+    assert_eq!(names(&change), ["b-10-0-0-1", "b-10-0-0-2"]);
+    // One that comes beside it has nobody's servers.
+    let mut backend_set = answered(now);
+    let beside = Group {
+        name: "b".into(),
+        ..group("a")
+    };
+    let change = backend_set.set(vec![], vec![group("a"), beside], RULES, now);
+    assert_eq!(names(&change.unwrap()), ["a-10-0-0-1", "a-10-0-0-2"]);
 }
 
 #[test]
