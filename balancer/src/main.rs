@@ -108,10 +108,7 @@ fn complete_words(words: &[String]) -> ExitCode {
 }
 
 fn hash_secret() -> ExitCode {
-    let mut line = String::new();
-    let hash = io::stdin()
-        .read_line(&mut line)
-        .and_then(|_| netsocket_balancer::hash_secret(line.trim_end_matches(['\r', '\n'])));
+    let hash = ctl::new_secret().and_then(|secret| netsocket_balancer::hash_secret(&secret));
     match hash.and_then(|hash| writeln!(io::stdout(), "{hash}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

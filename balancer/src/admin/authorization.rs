@@ -51,7 +51,7 @@ impl fmt::Display for Denied {
             Self::CrossSite => "changes cannot be requested by a page of another site",
             Self::ForeignHost => "changes without a token must address this host as localhost or by IP address",
             Self::NoToken => {
-                "changes from another machine need a token: set admin_token_file and send Authorization: Bearer"
+                "changes from another machine need a token (127.0.0.1, [::1] and a unix socket are this one): set admin_token_file and send Authorization: Bearer"
             }
             Self::WrongToken => "the token is missing or wrong",
         })

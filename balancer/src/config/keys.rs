@@ -6,13 +6,9 @@ use netsocket_settings::{BALANCER, Check, Key, Scalar};
 use netsocket_telemetry::names::ENV_KAFKA;
 
 use super::entry_keys::{POOL_KEYS, SERVICE_KEYS};
-use super::haproxy_words;
 
 /// What is said of a key that is not one of `known`.
 pub(crate) fn unknown_key(name: &str, known: &[&str]) -> String {
-    if let Some(ours) = haproxy_words::meant(name, known) {
-        return format!("HAProxy's word; here it is {ours}");
-    }
     netsocket_settings::unknown_key(name, known, &BALANCER)
 }
 

@@ -37,7 +37,6 @@ mod entry_keys;
 #[cfg(test)]
 mod example_file;
 mod group;
-mod haproxy_words;
 mod health;
 mod kafka;
 mod keepalive;

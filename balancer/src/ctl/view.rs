@@ -315,8 +315,10 @@ pub(super) fn sessions<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> S
         ("AGE", Align::Right),
         ("RX", Align::Right),
         ("TX", Align::Right),
-        ("RATE", Align::Right),
     ]);
+    // A rate takes two looks: only the snapshots have it.
+    let with_rates = sessions.iter().any(|session| session.rate.is_some());
+    columns.extend(with_rates.then_some(("RATE", Align::Right)));
     let mut table = Table::new(columns);
     let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "–".to_owned());
     for session in sessions {
@@ -329,8 +331,8 @@ pub(super) fn sessions<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> S
             session_age(session),
             units::bytes(session.bytes_up as f64),
             units::bytes(session.bytes_down as f64),
-            named(&rate),
         ]);
+        cells.extend(with_rates.then(|| named(&rate)));
         table.row(cells);
     }
     table.text()

@@ -16,7 +16,7 @@ use crate::reason::reason;
 use crate::sources::Sources;
 use crate::syntax::syntax;
 use crate::toml_file::parse;
-use crate::unknown_key::unknown_key;
+use crate::unknown_key::{meant_key, unknown_key};
 use crate::wrong_type;
 
 /// One setting of a program: its key in a file, and its names in the other layers.
@@ -210,10 +210,15 @@ fn from_file(keys: &[Key], layers: &Layers<'_>) -> Result<FromFile, Problems> {
     let text = read(path, &name)?;
     let (mut values, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
     let is_known = |name: &str| keys.iter().any(|key| key.name == name);
+    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let unknown = values.iter().filter(|(name, _)| !is_known(name));
     let unknown = unknown
         .flat_map(|(name, value)| {
-            let below = known_below(name, value, &is_known);
+            // What is in a table that is only mistyped is right there.
+            let below = match meant_key(name, &known) {
+                Some(_) => Vec::new(),
+                None => known_below(name, value, &is_known),
+            };
             std::iter::once(Unknown::at(name, name)).chain(below)
         })
         .collect();
@@ -382,7 +387,7 @@ pub(crate) mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::programs::COLLECTOR;
+    use crate::programs::{BALANCER, COLLECTOR};
     use crate::scalar::Scalar;
 
     const KEYS: [Key; 3] = [
@@ -510,6 +515,31 @@ pub(crate) mod tests {
                 &format!("7:1: influx[1].topic: {behind}"),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_in_a_mistyped_table_is_right_there() {
+        let keys = ["backends", "address"].map(|name| Key {
+            name,
+            env: None,
+            flag: None,
+        });
+        for (table, meant) in [
+            ("[[backend]]", "unknown key; did you mean backends?"),
+            ("[server]", "HAProxy's word; here it is backends"),
+        ] {
+            let file = file(&format!("{table}\naddress = 'h:1'\n"));
+            let layers = Layers {
+                file: Some(file.path()),
+                flags: vec![],
+            };
+            let (_, check) = load_document(&keys, &BALANCER, &layers, |_| None)
+                .unwrap()
+                .into_check();
+            let problems = check.finish(()).unwrap_err().0;
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!(problems[0].allowed, meant);
+        }
     }
 
     #[test]

@@ -75,6 +75,7 @@ mod config_check;
 mod descriptors;
 mod document;
 mod duration;
+mod haproxy_words;
 mod judged;
 mod layers;
 mod load_only;

@@ -13,15 +13,17 @@ const PREFIX: &str = "NETSOCKET_";
 /// ```
 /// use netsocket_settings::{Key, misspelt_variables};
 ///
-/// const KEYS: [Key; 2] = [
+/// const KEYS: [Key; 3] = [
 ///     Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: None },
 ///     Key { name: "root", env: Some("NETSOCKET_ROOT"), flag: None },
+///     Key { name: "ca_file", env: Some("NETSOCKET_CA_FILE"), flag: None },
 /// ];
 /// // An orchestrator sets the last but one for a service that is called netsocket.
-/// let set = ["NETSOCKET_LISTN", "NETSOCKET_ROTO", "NETSOCKET_LISTEN", "NETSOCKET_PORT", "LISTEN"];
+/// let set = ["NETSOCKET_LISTN", "NETSOCKET_CA", "NETSOCKET_ROTO", "NETSOCKET_LISTEN", "NETSOCKET_PORT", "LISTEN"];
 /// assert_eq!(
 ///     misspelt_variables(&KEYS, set.map(str::to_owned)),
 ///     [
+///         "NETSOCKET_CA: no such setting; did you mean NETSOCKET_CA_FILE?",
 ///         "NETSOCKET_LISTN: no such setting; did you mean NETSOCKET_LISTEN?",
 ///         "NETSOCKET_ROTO: no such setting; did you mean NETSOCKET_ROOT?",
 ///     ],
@@ -33,6 +35,12 @@ pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -
         let word = name.strip_prefix(PREFIX)?;
         if known().any(|env| env == name) {
             return None;
+        }
+        // `NETSOCKET_TOKEN` for `NETSOCKET_TOKEN_FILE`.
+        let begun = |env: &&str| env.strip_prefix(&name).is_some_and(|rest| rest.starts_with('_'));
+        let mut longer = known().filter(begun);
+        if let (Some(only), None) = (longer.next(), longer.next()) {
+            return Some(format!("{name}: no such setting; did you mean {only}?"));
         }
         let distances = known().filter_map(|env| {
             let distance = strsim::damerau_levenshtein(word, env.strip_prefix(PREFIX)?);

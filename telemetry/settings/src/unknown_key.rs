@@ -1,5 +1,6 @@
 //! What to say of a key that nobody knows.
 
+use crate::haproxy_words;
 use crate::nearest::nearest;
 use crate::programs::Program;
 
@@ -9,7 +10,7 @@ const FEW: usize = 12;
 const LONG: usize = 4;
 
 /// What is said of a key that is not one of `known`, in the file of a program: where it belongs, if it is a key of the top or of
-/// another program; else which one was probably meant, else which ones there are. Where they are too many for a line, the
+/// another program; our word for one of HAProxy's; else which one was probably meant, else which ones there are. Where they are too many for a line, the
 /// file that lists all keys of the program is named.
 ///
 /// # Examples
@@ -30,6 +31,9 @@ const LONG: usize = 4;
 pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
     if program.keys.contains(&name) && !known.contains(&name) {
         return "a key of the top: it belongs before the first [table]".to_owned();
+    }
+    if let Some(ours) = haproxy_words::meant(name, known) {
+        return format!("HAProxy's word; here it is {ours}");
     }
     let exact = exact_end(name, known);
     let mut meant = meant(name, known);
@@ -77,6 +81,11 @@ fn near_elsewhere(name: &str, program: &Program) -> Option<String> {
     let (_, key) = others.min_by_key(|(distance, _)| *distance)?;
     let owner = elsewhere(key, program)?;
     Some(format!("unknown key; {key} is {owner}"))
+}
+
+/// The key that was probably meant, if any.
+pub(crate) fn meant_key<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    haproxy_words::meant(name, known).or_else(|| meant(name, known))
 }
 
 fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {

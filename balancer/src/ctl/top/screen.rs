@@ -133,7 +133,7 @@ fn head(status: &Status, state: &mut State, size: Size, colours: bool) -> Vec<St
     let mut lines = vec![style.paint(&cut(&printable(&first), width), colours)];
     lines.push(totals(status, width, &mut state.left_out));
     let told = match state.lost {
-        Some(_) => Vec::new(),
+        Some(_) => vec![cut(&format!("  all below is of {}", status.time), width)],
         None => alert_lines(status, is_whole, size),
     };
     let told = told.iter().map(String::as_str);
@@ -216,6 +216,10 @@ fn backends(
     width: usize,
     colours: bool,
 ) -> Vec<String> {
+    if all.is_empty() && !state.filter.is_empty() {
+        let said = format!("nothing matches {:?}: Esc shows all", state.filter);
+        return vec![cut(&printable(&said), width)];
+    }
     let chosen = state.chosen_place(all);
     let rows: Vec<Row> = all.iter().map(|backend| row(status, backend)).collect();
     let (columns, rows) = with_services(status, &BACKENDS, rows);

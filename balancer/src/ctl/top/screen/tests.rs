@@ -161,6 +161,16 @@ fn a_balancer_that_does_not_answer_is_called_so() {
     state.lost = Some("the balancer stopped".to_owned());
     let lines = shown(&status(3, 0), &mut state, 10, 80);
     assert_eq!(lines[0], "lb1 NO ANSWER the balancer stopped");
+    assert_eq!(lines[2], "  all below is of 2026-01-02T03:04:17.000Z");
+}
+
+#[test]
+fn a_filter_that_nothing_matches_says_so() {
+    let mut state = State::default();
+    state.filter = "zeal".to_owned();
+    let lines = shown(&status(3, 0), &mut state, 20, 80);
+    let said = "nothing matches \"zeal\": Esc shows all";
+    assert!(lines.iter().any(|line| line == said), "{lines:#?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Words of HAProxy's configuration, and the keys that mean the same here.
 
 /// Each word with our keys: the first of them that may stand where the word does is meant.
-const WORDS: [(&str, &[&str]); 26] = [
+const WORDS: [(&str, &[&str]); 29] = [
     ("maxconn", &["max_connections"]),
     ("check", &["check_kind", "kind"]),
     ("inter", &["check_interval", "interval"]),
@@ -22,6 +22,9 @@ const WORDS: [(&str, &[&str]); 26] = [
     ("slowstart", &["slow_start"]),
     ("maxqueue", &["queue_length"]),
     ("server", &["backends"]),
+    ("frontend", &["services"]),
+    ("stats", &["admin"]),
+    ("log-format", &["access_log_format"]),
     ("default_backend", &["pool"]),
     ("use_backend", &["routes"]),
     ("bind", &["listen"]),
@@ -31,7 +34,7 @@ const WORDS: [(&str, &[&str]); 26] = [
 ];
 
 /// The key that means the same as this word of HAProxy's, among those that are known.
-pub(super) fn meant<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn meant<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let (_, ours) = WORDS.iter().find(|(theirs, _)| *theirs == word)?;
     let known_as = |ours: &&str| known.iter().find(|known| *known == ours);
@@ -40,23 +43,28 @@ pub(super) fn meant<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
-    use crate::config::keys::unknown_key;
+    use crate::programs::{BALANCER, COLLECTOR, FILE_SERVER};
+    use crate::unknown_key::unknown_key;
 
     #[test]
-    fn words_of_haproxy_are_translated() {
-        let of_backends = [&BACKEND_KEYS[..], &BACKEND_CHECK_KEYS[..]].concat();
-        for (word, ours) in [
-            ("maxconn", "max_connections"),
-            ("inter", "check_interval"),
-            ("check", "check_kind"),
-            ("send-proxy-v2", "proxy_send"),
+    fn words_of_haproxy_are_translated_where_the_key_is_known() {
+        let of_backends = ["name", "max_connections", "check_kind", "check_interval"];
+        let of_check = ["interval", "kind"];
+        for (word, known, program, ours) in [
+            ("maxconn", &of_backends[..], BALANCER, "max_connections"),
+            ("check", &of_backends, BALANCER, "check_kind"),
+            ("inter", &of_backends, BALANCER, "check_interval"),
+            ("inter", &of_check, BALANCER, "interval"),
+            ("maxconn", BALANCER.keys, BALANCER, "max_connections"),
+            ("frontend", BALANCER.keys, BALANCER, "services"),
+            ("stats", BALANCER.keys, BALANCER, "admin"),
+            ("bind", FILE_SERVER.keys, FILE_SERVER, "listen"),
         ] {
-            let said = unknown_key(word, &of_backends);
+            let said = unknown_key(word, known, &program);
             assert_eq!(said, format!("HAProxy's word; here it is {ours}"));
         }
-        assert_eq!(meant("inter", &["interval", "kind"]), Some("interval"));
-        assert_eq!(meant("bind", &of_backends), None);
+        for (known, program) in [(&of_backends[..], BALANCER), (COLLECTOR.keys, COLLECTOR)] {
+            assert!(!unknown_key("bind", known, &program).contains("HAProxy"));
+        }
     }
 }
