@@ -29,11 +29,11 @@ const LONG: usize = 4;
 /// ```
 #[must_use]
 pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
-    if program.keys.contains(&name) && !known.contains(&name) {
-        return "a key of the top: it belongs before the first [table]".to_owned();
-    }
     if let Some(ours) = haproxy_words::meant(name, known) {
         return format!("HAProxy's word; here it is {ours}");
+    }
+    if program.keys.contains(&name) && !known.contains(&name) {
+        return "a key of the top: it belongs before the first [table]".to_owned();
     }
     let exact = exact_end(name, known);
     let mut meant = meant(name, known);
