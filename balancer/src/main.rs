@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     for problem in misspelt_variables(variables())
         .into_iter()
         .chain(doubts)
-        .chain(config.open_admin())
+        .chain(config.exposed_admin())
     {
         warn!("{problem}");
     }

@@ -1,6 +1,7 @@
 //! What a command or flag was most likely meant to be that is called otherwise here: by HAProxy or nginx, or one level up.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use netsocket_settings::{BALANCER, with_key_tip};
 
 /// Words, and our commands for them.
 const COMMANDS: [(&str, &[&str]); 21] = [
@@ -53,6 +54,7 @@ const SESSIONS: &str = "netsocket-balancer ctl sessions";
 /// assert!(said("netsocket-balancer ctl undrain a").contains("'ready'"));
 /// assert!(said("netsocket-balancer status").contains("'ctl status'"));
 /// assert!(said("netsocket-balancer ctl sessions a").contains("'--backend a'"));
+/// assert!(said("netsocket-balancer --check-kind=tcp").contains("not a flag: 'check_kind'"));
 /// ```
 #[must_use]
 pub fn with_tip(mut error: clap::Error, program: &clap::Command) -> clap::Error {
@@ -105,7 +107,7 @@ fn with_flag(mut error: clap::Error) -> clap::Error {
         None if usage(&error).contains(SESSIONS) && !word.starts_with('-') => {
             format!("for the sessions of a backend, write '--backend {word}'")
         }
-        None => return error,
+        None => return with_key_tip(error, &BALANCER),
     };
     error.remove(ContextKind::SuggestedArg);
     error.insert(

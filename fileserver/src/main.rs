@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Signals, misspelt_variables, run};
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Flag, Judged, Layers, Problems, init_log, raise_descriptor_limit,
-    report_config, unresolved,
+    AdminTarget, CommonCommand, FILE_SERVER, Flag, Judged, Layers, Problems, init_log,
+    raise_descriptor_limit, report_config, unresolved, with_key_tip,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -195,7 +195,7 @@ fn with_tip(mut error: clap::Error) -> clap::Error {
         Some(ContextValue::String(word)) if Path::new(word).is_dir() => {
             format!("to share this directory, write '--root {word}'")
         }
-        _ => return error,
+        _ => return with_key_tip(error, &FILE_SERVER),
     };
     error.remove(ContextKind::SuggestedSubcommand);
     error.insert(
@@ -247,6 +247,7 @@ mod tests {
             with_tip(error).to_string()
         };
         assert!(said("/").contains("'--root /'"), "{}", said("/"));
+        assert!(said("--max-archives").contains("'max_archives'"));
         let said = said("heatlh");
         assert!(
             said.contains("'health'") && !said.contains("--root"),

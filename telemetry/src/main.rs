@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Flag, Layers, Problem, Problems, StopSignals, Supervisor, init_log,
-    parse_duration, report_config, unresolved,
+    AdminTarget, COLLECTOR, CommonCommand, Flag, Layers, Problem, Problems, StopSignals,
+    Supervisor, init_log, parse_duration, report_config, unresolved, with_key_tip,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
@@ -128,7 +128,7 @@ impl Flags {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::try_parse().unwrap_or_else(|error| with_key_tip(error, &COLLECTOR).exit());
     if let Some(Command::Common(command)) = &flags.command {
         return run_common_command(&flags, command);
     }

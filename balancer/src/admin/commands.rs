@@ -23,6 +23,7 @@ pub(super) struct Reach<'a> {
 pub(super) struct Commands {
     /// The flags of `ctl`, each with a blank before it.
     flags: String,
+    tls: bool,
     check: Option<String>,
 }
 
@@ -59,6 +60,7 @@ impl Commands {
         };
         Self {
             flags,
+            tls: reach.tls,
             check: reach.settings_file.map(check),
         }
     }
@@ -70,6 +72,15 @@ impl Commands {
             .map(|word| format!(" {}", quoted(word)))
             .collect();
         format!("`netsocket-balancer ctl{}{words}`", self.flags)
+    }
+
+    /// The command that makes this balancer read replaced certificates. Within TLS, `ctl` expects the one that is in the
+    /// settings, and finds the one before it until then: a signal needs none.
+    pub(super) fn reload_certificates(&self) -> String {
+        match self.tls {
+            true => format!("`kill -HUP {}`", std::process::id()),
+            false => self.ctl(&["reload"]),
+        }
     }
 
     /// The command that checks the file of the settings.
@@ -141,6 +152,21 @@ mod tests {
         assert_eq!(said, "--admin 10.0.0.5:8404 --config /etc/b.toml");
         let said = ready("10.0.0.5:8404", |it| it.token_file = Some(token));
         assert_eq!(said, "--admin 10.0.0.5:8404 --token-file /etc/token");
+    }
+
+    #[test]
+    fn certificates_are_read_again_in_a_way_that_needs_none() {
+        let said = |tls| {
+            let reach = Reach {
+                address: &DEFAULT_ADMIN,
+                tls,
+                settings_file: None,
+                token_file: None,
+            };
+            Commands::of(&reach).reload_certificates()
+        };
+        assert_eq!(said(false), "`netsocket-balancer ctl reload`");
+        assert_eq!(said(true), format!("`kill -HUP {}`", std::process::id()));
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Config {
     pub fn doubts(&self) -> Vec<String> {
         let own = self.own_addresses();
         let pools = self.pool_plans().into_iter();
-        let open = self.open_admin().into_iter();
+        let open = self.exposed_admin().into_iter();
         let unused = self.unused_pools();
         let each = pools.flat_map(|pool| {
             let shared = shared(&pool.settings.backends);
@@ -46,16 +46,22 @@ impl Config {
         open.chain(unused).chain(each).collect()
     }
 
-    /// That other machines may read everything at the admin address.
+    /// That other machines may read everything at the admin address, or what is secret there on its way.
     #[must_use]
-    pub fn open_admin(&self) -> Option<String> {
-        let is_open = !self.admin.is_local() && self.admin_read_token_file.is_none();
-        is_open.then(|| {
-            format!(
-                "admin = {}: whoever reaches it may read the page, the API and the metrics; admin_read_token_file asks for a secret",
-                self.admin
-            )
-        })
+    pub fn exposed_admin(&self) -> Option<String> {
+        if self.admin.is_local() {
+            return None;
+        }
+        let said = match (&self.admin_read_token_file, &self.admin_tls) {
+            (None, _) => {
+                "whoever reaches it may read the page, the API and the metrics; admin_read_token_file asks for a secret"
+            }
+            (Some(_), None) => {
+                "secrets and passwords cross the network in the clear; [admin_tls] encrypts them"
+            }
+            (Some(_), Some(_)) => return None,
+        };
+        Some(format!("admin = {}: {said}", self.admin))
     }
 
     /// Pools that nobody sends sessions to.
@@ -216,7 +222,12 @@ mod tests {
         let open = "backends = ['a=h:1']\nadmin = '0.0.0.0:8404'\n";
         let said = doubts(open);
         assert!(said.len() == 1 && said[0].starts_with("admin = 0.0.0.0:8404: whoever reaches it"));
-        assert!(doubts(&format!("{open}admin_read_token_file = '/x'\n")).is_empty());
+        let said = doubts(&format!("{open}admin_read_token_file = '/x'\n"));
+        let clear = "admin = 0.0.0.0:8404: secrets and passwords cross the network in the clear; [admin_tls] encrypts them";
+        assert_eq!(said, [clear]);
+        let local =
+            "backends = ['a=h:1']\nadmin = '127.0.0.1:8404'\nadmin_read_token_file = '/x'\n";
+        assert!(doubts(local).is_empty());
         let pools = "[[pools]]\nname = 'p'\nbackends = ['x=h:2']\n[[pools]]\nname = 'q'\nbackends = ['x=h:2']\n";
         let route = "[[routes]]\nname = 'r'\nfirst_bytes = 'ssh'\npool = 'q'\n";
         assert_eq!(

@@ -124,7 +124,7 @@ fn words(cause: &rustls::Error, given: &Given) -> Option<String> {
     let todo = match given {
         Given::Authorities(_) => "give its own with `--ca-file`",
         Given::Certificates => {
-            "if its file was replaced, reload the balancer; or give `--ca-file FILE`"
+            "if its file was replaced, have the balancer read it by SIGHUP (`systemctl reload`); or give `--ca-file FILE`"
         }
     };
     match cause {
@@ -192,7 +192,7 @@ mod tests {
         for (cause, given, expected) in [
             (&no_tls, &file, "speaks no TLS: leave `--ca-file` out"),
             (&unknown, &file, "not signed by an authority in ca.pem"),
-            (&stranger, &Given::Certificates, "reload the balancer"),
+            (&stranger, &Given::Certificates, "by SIGHUP"),
         ] {
             let error = io::Error::new(io::ErrorKind::InvalidData, cause.clone());
             let said = told::<()>(Err(error), given).unwrap_err().to_string();

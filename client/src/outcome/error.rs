@@ -59,7 +59,7 @@ pub enum Error {
     Unreachable(Vec<Error>),
     /// The connection was closed before the server sent anything.
     #[error(
-        "cannot connect to {0}: the connection was closed immediately (a balancer does this when it has no healthy server)"
+        "cannot connect to {0}: the connection was closed immediately (a balancer does this when it has no healthy server, or when it expects TLS: --tls)"
     )]
     ClosedAtOnce(String),
     /// The TLS handshake failed.

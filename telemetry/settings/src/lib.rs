@@ -77,6 +77,7 @@ mod document;
 mod duration;
 mod haproxy_words;
 mod judged;
+mod key_tip;
 mod layers;
 mod load_only;
 mod log;
@@ -114,6 +115,7 @@ pub use descriptors::raise_descriptor_limit;
 pub use document::Document;
 pub use duration::{DurationError, duration_text, parse_duration};
 pub use judged::Judged;
+pub use key_tip::with_key_tip;
 pub use layers::{Flag, Key, Layers, Loaded, load, load_document};
 pub use load_only::load_only;
 pub use log::{

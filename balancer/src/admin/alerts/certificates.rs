@@ -55,7 +55,7 @@ fn alert(it: &Certificate, now: u64, commands: &Commands) -> Alert {
         since: has_expired.then(|| it.expires.to_string()),
         todo: vec![format!(
             "Put a new one there, then {}.",
-            commands.ctl(&["reload"])
+            commands.reload_certificates()
         )],
     }
 }

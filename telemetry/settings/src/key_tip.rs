@@ -1,0 +1,47 @@
+//! What is said of a flag that is none, but a key of the settings file.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::programs::Program;
+
+/// The error about the command line of a program, with the key that an unknown flag is.
+///
+/// # Examples
+///
+/// ```
+/// use netsocket_settings::{BALANCER, with_key_tip};
+///
+/// let said = |flag: &str| {
+///     let error = clap::Command::new("x").try_get_matches_from(["x", flag]).unwrap_err();
+///     with_key_tip(error, &BALANCER).to_string()
+/// };
+/// let tip = "tip: a key of the settings file, not a flag: 'idle_timeout'";
+/// assert!(said("--idle-timeout=5s").contains(tip));
+/// assert!(!said("--zeal").contains("settings file"));
+/// ```
+#[must_use]
+pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return error;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let Some(key) = key(word, program) else {
+        return error;
+    };
+    let tip = format!("a key of the settings file, not a flag: '{key}'");
+    error.remove(ContextKind::SuggestedArg);
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
+    );
+    error
+}
+
+/// The key that is written as a flag.
+fn key(word: &str, program: &Program) -> Option<&'static str> {
+    let name = word.strip_prefix("--")?;
+    let name = name.split('=').next()?.replace('-', "_");
+    program.keys.iter().find(|key| **key == name).copied()
+}
