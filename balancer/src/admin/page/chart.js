@@ -104,7 +104,6 @@ const chart = {
       label.replaceChildren(button);
       button.addEventListener("click", () => this.choose(figure.dataset.plot));
     }
-    byId("chart").hidden = false;
     const plot = byId("chart-plot");
     plot.addEventListener("pointermove", event => {
       const box = plot.getBoundingClientRect();
@@ -129,10 +128,12 @@ const chart = {
     this.draw();
   },
   draw() {
-    const plot = byId("chart-plot");
-    const { width, height } = plot.getBoundingClientRect();
     const [title, , key, top, unit] = TILES[this.chosen];
     const values = valuesOf(this.chosen);
+    // An empty chart is no picture of anything.
+    if (values.length) byId("chart").hidden = false;
+    const plot = byId("chart-plot");
+    const { width, height } = plot.getBoundingClientRect();
     [this.from, this.to] = shown();
     say(byId("chart-title"), `${title}, last ${age((this.to - this.from) * 1000).replace(/\.\d/, "")}`);
     if (!width || !values.length) return;

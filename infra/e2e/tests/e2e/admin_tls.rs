@@ -113,7 +113,7 @@ fn everything_at_the_admin_address_is_within_tls(_: &World) {
     keys.issue("0", "a.test");
     let ran = command(&site, &["--config", &config, "ctl", "status"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-    assert!(ran.stderr.contains("reload the balancer"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("by SIGHUP"), "{}", ran.stderr);
     site.process.signal(Signal::HUP);
     site.process.logs("settings reloaded");
     assert!(site.process.log().contains("\"changed\":\"admin_tls\""));
