@@ -77,7 +77,7 @@ pub(super) fn status(status: &Status) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{key:<13}{}", printable(&value));
     };
-    let uptime = units::age(Duration::from_secs(status.uptime_seconds));
+    let uptime = units::span(Duration::from_secs(status.uptime_seconds));
     line(
         "balancer",
         format!("{state}, {}, up {uptime}", status.version),

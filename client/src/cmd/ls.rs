@@ -18,6 +18,8 @@ struct Listed {
     entries: Vec<Entry>,
     /// Whether these are the contents of a directory.
     is_inside: bool,
+    /// Whether the server refused the hidden ones.
+    is_without_hidden: bool,
 }
 
 impl Context {
@@ -30,7 +32,7 @@ impl Context {
             &list.paths
         };
         let has_headings = typed.len() > 1 && self.console.form == Form::Text && !list.format.null;
-        let (mut exit, mut broken) = (Exit::Done, 0);
+        let (mut exit, mut broken, mut is_without_hidden) = (Exit::Done, 0, false);
         for (number, path) in typed.iter().enumerate() {
             let mut listed = match self.listed(path, list).await {
                 Ok(listed) => listed,
@@ -39,6 +41,7 @@ impl Context {
                     continue;
                 }
             };
+            is_without_hidden |= listed.is_without_hidden;
             let lacking = std::mem::take(&mut self.session.lacking);
             if listed.entries.is_empty() && !listed.is_inside {
                 exit = exit.worse(self.tell_unmatched(path, typed.len(), Stdout::Free));
@@ -57,6 +60,10 @@ impl Context {
             self.console.lacking(word, &lacking)?;
         }
         self.console.warn_of_newlines(broken);
+        if is_without_hidden {
+            self.console
+                .notice_line("this server does not show hidden files");
+        }
         Ok(exit)
     }
 
@@ -65,6 +72,7 @@ impl Context {
             return Ok(Listed {
                 entries: self.with_relative_names(entries),
                 is_inside: false,
+                is_without_hidden: false,
             });
         }
         let path = self.remote_path(typed);
@@ -76,7 +84,8 @@ impl Context {
             limit: None,
         };
         let mut answer = self.entries(&request).await;
-        if list.hidden && answer.as_ref().is_err_and(is_denied) {
+        let is_without_hidden = list.hidden && answer.as_ref().is_err_and(is_denied);
+        if is_without_hidden {
             // As from habit, `ls -la`: what can be seen is more use than an error.
             let visible = Request::List {
                 path: Name::from(path.as_slice()),
@@ -86,8 +95,6 @@ impl Context {
                 limit: None,
             };
             answer = self.entries(&visible).await;
-            self.console
-                .notice_line("this server does not show hidden files");
         }
         let entries = match answer {
             Err(error) if is_missing(&error) => return Err(missing(&path)),
@@ -99,7 +106,11 @@ impl Context {
         } else {
             self.with_relative_names(entries)
         };
-        Ok(Listed { entries, is_inside })
+        Ok(Listed {
+            entries,
+            is_inside,
+            is_without_hidden,
+        })
     }
 
     /// Names entries by their paths relative to the working directory.

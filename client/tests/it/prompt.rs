@@ -1,5 +1,6 @@
 //! The prompt, typed at over a terminal of its own.
 
+use netsocket_protocol::message::{ErrorKind, Request};
 use rustix::process::{Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -121,6 +122,27 @@ async fn a_signal_that_ends_the_prompt_gives_the_terminal_back() {
     assert_eq!(end(child).await.code, Some(130));
     let modes = tcgetattr(&keyboard).unwrap().local_modes;
     assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
+}
+
+#[tokio::test]
+async fn that_hidden_files_are_not_shown_is_said_below_the_list() {
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        while let Some(request) = peer.request().await {
+            match request {
+                Request::List { hidden: true, .. } => peer.error(ErrorKind::Denied, "no").await,
+                request => peer.answer(&request).await,
+            }
+        }
+    })
+    .await;
+    let mut screen = Screen::open(Home::new(), server.address);
+    screen.ready().await;
+    screen.type_keys("ls -la\r");
+    let answer = screen.ready().await;
+    let list = answer.find("notes.txt").unwrap();
+    let notice = answer.find("does not show hidden files").unwrap();
+    assert!(list < notice, "{answer}");
 }
 
 #[tokio::test]

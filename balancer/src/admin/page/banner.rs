@@ -74,7 +74,7 @@ pub(super) fn place(status: &Status) -> String {
     let mut parts = vec![identity.to_string()];
     parts.extend(host.map(|host| format!("on {host}")));
     parts.push(format!("version {}", status.version));
-    let uptime = units::age(Duration::from_secs(status.uptime_seconds));
+    let uptime = units::span(Duration::from_secs(status.uptime_seconds));
     parts.push(format!("up {uptime}"));
     parts.join(" · ")
 }

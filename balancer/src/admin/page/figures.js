@@ -23,10 +23,8 @@ function age(ms) {
 }
 // Ages are by the balancer's clock: that of the browser may be another one.
 let now = "";
-function span(since) {
-  const ms = Math.max(0, Date.parse(now) - Date.parse(since)) || 0;
-  return ms < 60000 ? Math.floor(ms / 1000) + " s" : age(ms);
-}
+const inSeconds = ms => ms < 60000 ? Math.floor(ms / 1000) + " s" : age(ms);
+const span = since => inSeconds(Math.max(0, Date.parse(now) - Date.parse(since)) || 0);
 const clock = time => time.slice(11, 19) + " UTC";
 
 // What tells a backend from those of other pools.

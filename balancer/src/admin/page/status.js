@@ -112,7 +112,7 @@ function show(snapshot) {
   title(snapshot.state, snapshot);
   setState(snapshot.state, snapshot.headline, summary(snapshot));
   showAlerts(snapshot);
-  say(byId("place"), byId("place").textContent.replace(/up [^·]*$/, "up " + age(snapshot.uptime_seconds * 1000)));
+  say(byId("place"), byId("place").textContent.replace(/up [^·]*$/, "up " + inSeconds(snapshot.uptime_seconds * 1000)));
   const rates = snapshot.rates;
   const figures = { active: snapshot.sessions.active, fresh: rate(rates.sessions), down: byteRate(rates.bytes_down), up: byteRate(rates.bytes_up),
     cpu: host ? percent(host.cpu_percent) : "–", memory: host ? percent(host.memory_percent) : "–" };
