@@ -37,7 +37,10 @@ pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -
             return None;
         }
         // `NETSOCKET_TOKEN` for `NETSOCKET_TOKEN_FILE`.
-        let begun = |env: &&str| env.strip_prefix(&name).is_some_and(|rest| rest.starts_with('_'));
+        let begun = |env: &&str| {
+            env.strip_prefix(&name)
+                .is_some_and(|rest| rest.starts_with('_'))
+        };
         let mut longer = known().filter(begun);
         if let (Some(only), None) = (longer.next(), longer.next()) {
             return Some(format!("{name}: no such setting; did you mean {only}?"));
