@@ -189,6 +189,28 @@ async fn a_copy_that_never_began_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn who_stops_unpacking_is_told_what_was_kept() {
+    let server = server(1, Then::IsSilent).await;
+    let home = Home::new();
+    let words = ["archive", "d", "--extract", "ex"];
+    let mut command = home.against(server.address, &words);
+    command.current_dir(home.path());
+    let child = command.spawn().unwrap();
+    let first = home.path().join("ex/d/b");
+    eventually("the first file", || first.exists()).await;
+    kill_process(pid_of(&child), Signal::INT).unwrap();
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    let kept = "kept the complete files in ex; repeat the command to go on\n";
+    assert!(ended.err.ends_with(kept), "{}", ended.err);
+    let mut command = home.against(server.address, &words);
+    command.current_dir(home.path());
+    let ended = run(command).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    check_copy(&home.path().join("ex/d"));
+}
+
+#[tokio::test]
 async fn a_copy_that_a_signal_ended_is_completed_by_the_same_command() {
     for (signal, code) in [
         (Signal::INT, Some(130)),
