@@ -177,11 +177,7 @@ impl Context {
             return;
         };
         let Some(format) = archive.format else {
-            if says_no_archive(output) {
-                let (output, made) = (shown(output), name(Compression::Gzip));
-                self.console
-                    .warning_line(&format!("{output} is a {made} under this name"));
-            }
+            self.warn_of_no_archive(output);
             return;
         };
         let named = match Format::of_name(output) {
@@ -192,6 +188,15 @@ impl Context {
         let (output, format) = (shown(output), name(format));
         let warning = format!("{output} has the name of a {named}, and is a {format}");
         self.console.warning_line(&warning);
+    }
+
+    /// Warns of a name that ends like that of a file which is no archive.
+    pub(super) fn warn_of_no_archive(&mut self, output: &Path) {
+        if says_no_archive(&self.local_path(output)) {
+            let (output, made) = (shown(output), name(Compression::Gzip));
+            self.console
+                .warning_line(&format!("{output} is a {made} under this name"));
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::session::Session;
 use crate::session::remote_path;
 use crate::session::working_directories::WorkingDirectories;
 
+/// The options of commands that list names which tell them apart.
+pub(super) const LISTED_APART: &str = "-0 or --json";
+
 /// Why a command failed, and what standard output was used for meanwhile.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -22,24 +22,33 @@ impl Context {
             &du.paths
         };
         let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
+        let mut broken = 0;
         for path in paths {
-            let done = self.du_of(word, path.clone(), du.depth).await;
+            let done = self.du_of(word, path.clone(), du.depth, &mut broken).await;
             exit = exit.worse(self.exit_of(done, &path)?);
         }
+        self.console.warn_of_newlines(broken, "--json");
         Ok(exit)
     }
 
-    async fn du_of(&mut self, word: &str, path: Vec<u8>, depth: Option<usize>) -> Done {
+    /// Adds to `broken` the names that are printed as more than one line.
+    async fn du_of(
+        &mut self,
+        word: &str,
+        path: Vec<u8>,
+        depth: Option<usize>,
+        broken: &mut usize,
+    ) -> Done {
         let entry = self.existing(&path).await?;
         if is_directory(&entry) {
-            self.du_below(word, &path, depth).await?;
+            self.du_below(word, &path, depth, broken).await?;
         } else {
             let sum = Sum {
                 path,
                 files: 1,
                 bytes: entry.size,
             };
-            self.print_sum(word, &sum)?;
+            self.print_sum(word, &sum, broken)?;
         }
         Ok(Exit::Done)
     }
@@ -49,6 +58,7 @@ impl Context {
         word: &str,
         top: &[u8],
         depth: Option<usize>,
+        broken: &mut usize,
     ) -> Result<(), Error> {
         let request = Self::all_below(top);
         let mut sums = Sums::of(top);
@@ -60,18 +70,19 @@ impl Context {
         parts.extend(sums.finish());
         let is_shown = |sum: &&Sum| depth.is_none_or(|depth| sum.depth_below(top) <= depth);
         for sum in parts.iter().filter(is_shown) {
-            self.print_sum(word, sum)?;
+            self.print_sum(word, sum, broken)?;
         }
         self.tell_lacking(word)
     }
 
-    fn print_sum(&mut self, word: &str, sum: &Sum) -> Result<(), Error> {
+    fn print_sum(&mut self, word: &str, sum: &Sum, broken: &mut usize) -> Result<(), Error> {
         let name = remote_path::relative(&self.at.remote, &sum.path);
         // The root has no name to be shown by.
         let name = match &name.0[..] {
             b"" => Name::from("."),
             _ => name,
         };
+        *broken += usize::from(self.console.splits(&name));
         let text = entries::sum_line(&name, sum.bytes, self.console.names());
         let json = json::sum_line(word, &Name::from(sum.path.as_slice()), sum.files, sum.bytes);
         self.console.print_message(&Message { text, json })

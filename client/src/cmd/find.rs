@@ -4,7 +4,7 @@ use netsocket_protocol::message::Request;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
-use super::context::{Context, Done, below};
+use super::context::{Context, Done, LISTED_APART, below};
 use super::search::{Begun, Kind, Start, nothing_found, request_for_file};
 use crate::command_line::command::{Find, ListFormat};
 use crate::command_line::quote::pasteable;
@@ -131,7 +131,7 @@ impl Context {
             found += entries.len() as u64;
             broken += self.console.entries(word, &entries, format, false)?;
         }
-        self.console.warn_of_newlines(broken);
+        self.console.warn_of_newlines(broken, LISTED_APART);
         Ok(found)
     }
 

@@ -9,7 +9,7 @@ use super::context::{Context, Done, Failure, is_missing, missing};
 use super::existing_target::Saving;
 use super::operands::{Directories, Meant, is_no_file};
 use super::overwrite::Overwriting;
-use super::places::{Place, targets};
+use super::places::{Output, OutputBy, Place, targets};
 use crate::command_line::command::{Get, SaveOptions};
 use crate::outcome::answer::{Answer, Saved};
 use crate::outcome::error::Error;
@@ -22,26 +22,25 @@ use crate::transfer::destination::{Attributes, Destination, OutputOptions};
 impl Context {
     pub(crate) async fn get(&mut self, word: &str, get: &Get) -> Done {
         let mut typed = get.paths.clone();
-        let mut output = get.save.output.clone().or_else(|| self.output.clone());
+        let mut output = self.output_by_option(get);
         if output.is_none() {
             output = self.local_operand(&mut typed, get.recursive).await?;
         }
         if get.recursive {
             return self.get_recursively(word, &typed, output, get).await;
         }
-        if get.preserve && self.is_descriptor(output.as_deref()) {
+        let place = output.as_ref().map(|output| &*output.path);
+        if get.preserve && self.is_descriptor(place) {
             let said = "-p keeps times and permissions of files, and standard output is none";
             return Err(Error::Usage(said.to_owned()).into());
         }
-        self.check_place(output.as_deref())?;
-        let stdout = output
-            .as_deref()
-            .map_or(Stdout::Free, |output| self.stdout_beside(output));
+        self.check_place(place)?;
+        let stdout = place.map_or(Stdout::Free, |output| self.stdout_beside(output));
         let Meant { paths, exit } = self.meant(&typed, Directories::Skipped, stdout).await?;
         let done = match &paths[..] {
             [] => Ok(Exit::Done),
-            [one] => self.get_alone(word, one, output, get).await,
-            many => self.get_several(word, many, output, get).await,
+            [one] => self.get_alone(word, one, output.as_ref(), get).await,
+            many => self.get_several(word, many, place, get).await,
         };
         match &paths[..] {
             [one] => Ok(exit.worse(self.exit_of(done, one)?)),
@@ -55,10 +54,9 @@ impl Context {
             return Ok(());
         };
         match self.place(Some(output)) {
-            Place::Directory(directory) if !directory.is_dir() => Err(Error::Target {
-                path: output.to_owned(),
-                reason: "there is no such directory".to_owned(),
-            }),
+            Place::Directory(directory) if !directory.is_dir() => {
+                Err(Error::no_such_directory(output))
+            }
             _ => Ok(()),
         }
     }
@@ -67,44 +65,49 @@ impl Context {
         &mut self,
         word: &str,
         path: &[u8],
-        output: Option<PathBuf>,
+        output: Option<&Output>,
         get: &Get,
     ) -> Done {
         let saving = match output {
-            Some(output) if self.is_descriptor(Some(&output)) => {
-                let destination = self.file_destination(&output)?;
+            Some(Output { path, .. }) if self.is_descriptor(Some(path)) => {
+                let destination = self.file_destination(path)?;
                 // On a terminal the text is all that is wanted, as from `cat`.
                 self.console.quiet |=
                     destination == Destination::Stdout && self.console.out_is_terminal;
                 Saving::To(destination)
             }
             output => {
-                let (target, replaces) =
-                    self.only_target(path, output.as_deref(), get.save.force)?;
+                let (target, replaces) = self.only_target(path, output, get.save.force)?;
                 let mut overwriting = Overwriting::of(replaces, 1);
-                self.saving(path, target, &mut overwriting).await?
+                let saving = self.saving(path, target, &mut overwriting).await;
+                saving.map_err(|error| self.explained(error, output))?
             }
         };
         let attributes = self.attributes(path, get).await?;
-        self.save_one(word, path, saving, &get.save, attributes)
-            .await
+        let done = self
+            .save_one(word, path, saving, &get.save, attributes)
+            .await;
+        done.map_err(|Failure { error, stdout }| Failure {
+            error: self.explained(error, output),
+            stdout,
+        })
     }
 
     async fn get_several(
         &mut self,
         word: &str,
         paths: &[Vec<u8>],
-        output: Option<PathBuf>,
+        output: Option<&Path>,
         get: &Get,
     ) -> Done {
-        if self.is_descriptor(output.as_deref()) {
+        if self.is_descriptor(output) {
             let count = paths.len();
             return Err(Error::Usage(format!(
                 "standard output takes one file, not {count}: use -o DIR, or archive to combine them"
             ))
             .into());
         }
-        let targets = targets(paths, self.place(output.as_deref()))?;
+        let targets = targets(paths, self.place(output))?;
         let mut files = Vec::with_capacity(paths.len());
         let mut known = Vec::with_capacity(paths.len());
         let mut exit = Exit::Done;
@@ -160,11 +163,12 @@ impl Context {
     pub(super) fn only_target(
         &self,
         path: &[u8],
-        output: Option<&Path>,
+        output: Option<&Output>,
         force: bool,
     ) -> Result<(PathBuf, bool), Error> {
-        let place = self.place(output);
-        let replaces = force || place.names_file();
+        let place = self.place(output.map(|output| &*output.path));
+        let is_by_option = output.is_some_and(|output| output.by == OutputBy::Option);
+        let replaces = force || (is_by_option && place.names_file());
         let targets = targets(&[path.to_vec()], place)?;
         Ok((targets.into_iter().next().unwrap_or_default(), replaces))
     }

@@ -13,10 +13,10 @@ use netsocket_protocol::message::{
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
-use super::context::{Context, Done, is_hidden};
+use super::context::{Context, Done, Failure, is_hidden};
 use super::operands::{Directories, Meant};
 use super::overwrite::Overwriting;
-use super::places::no_directory_for;
+use super::places::{Output, OutputBy, no_directory_for};
 use crate::command_line::command::Get;
 use crate::command_line::quote::pasteable;
 use crate::outcome::answer::{Answer, Saved, Unpacked};
@@ -73,10 +73,10 @@ impl Context {
         &mut self,
         word: &str,
         typed: &[Vec<u8>],
-        output: Option<PathBuf>,
+        output: Option<Output>,
         get: &Get,
     ) -> Done {
-        if self.is_descriptor(output.as_deref()) {
+        if self.is_descriptor(output.as_ref().map(|output| &*output.path)) {
             return Err(Error::Usage(
                 "get -r unpacks into a directory: archive --below DIR -o - sends one archive"
                     .to_owned(),
@@ -85,10 +85,14 @@ impl Context {
         }
         let Meant { paths, mut exit } = self.meant(typed, Directories::Taken, Stdout::Free).await?;
         let is_named = output.is_some();
-        let place = output.unwrap_or_else(|| ".".into());
+        let output = output.unwrap_or_else(|| Output {
+            path: ".".into(),
+            by: OutputBy::Option,
+        });
+        let place = &output.path;
         let count = paths.len().max(typed.len());
-        if count > 1 && !self.local_path(&place).is_dir() {
-            return Err(no_directory_for(&place, count).into());
+        if count > 1 && !self.local_path(place).is_dir() {
+            return Err(no_directory_for(place, count).into());
         }
         // All are known before the first is saved.
         let mut entries = Vec::with_capacity(paths.len());
@@ -107,7 +111,7 @@ impl Context {
                 _ => from_root.as_bytes(),
             };
             let instead = format!("archive {} -o", pasteable(typed));
-            self.check_directory_name(&place, &instead)?;
+            self.check_directory_name(place, &instead)?;
         }
         // What is in a directory, and not the directory.
         let contents = typed.iter().filter(|typed| means_contents(typed));
@@ -115,7 +119,7 @@ impl Context {
         let mut overwriting = Overwriting::of(get.save.force, entries.len());
         for (path, entry) in entries {
             let done = if is_directory(&entry) {
-                let place = self.local_path(&place);
+                let place = self.local_path(place);
                 let half = match is_named && count == 1 {
                     true => CopyMark::find(&place, &path),
                     false => None,
@@ -125,7 +129,7 @@ impl Context {
                 self.get_directory(word, &path, place, half, get).await
             } else {
                 let overwriting = &mut overwriting;
-                self.get_file_into(word, &entry, &place, get, overwriting)
+                self.get_file_into(word, &entry, &output, get, overwriting)
                     .await
             };
             exit = exit.worse(self.exit_of(done, &path)?);
@@ -138,19 +142,24 @@ impl Context {
         &mut self,
         word: &str,
         entry: &FileEntry,
-        place: &Path,
+        output: &Output,
         get: &Get,
         overwriting: &mut Overwriting,
     ) -> Done {
         let (path, save) = (entry.path.as_bytes(), &get.save);
-        let (target, replaces) = self.only_target(path, Some(place), save.force)?;
+        let (target, replaces) = self.only_target(path, Some(output), save.force)?;
         if replaces {
             *overwriting = Overwriting::Allowed;
         }
-        let saving = self.saving(path, target, overwriting).await?;
+        let saving = self.saving(path, target, overwriting).await;
+        let saving = saving.map_err(|error| self.explained(error, Some(output)))?;
         // As what is unpacked: directories and files keep the same.
         let attributes = Attributes::of(entry, get.preserve);
-        self.save_one(word, path, saving, save, attributes).await
+        let done = self.save_one(word, path, saving, save, attributes).await;
+        done.map_err(|Failure { error, stdout }| Failure {
+            error: self.explained(error, Some(output)),
+            stdout,
+        })
     }
 
     async fn get_directory(
@@ -195,11 +204,7 @@ impl Context {
             Ok(Answer::Archive(Some(saved))) => Ok(saved),
             Ok(_) => Ok(self.of_no_file()),
             // All others were written.
-            Err(error @ Error::Exists { .. }) => {
-                // The same would be in the way of the same command.
-                self.session.targets.clear();
-                Err(error)
-            }
+            Err(error @ Error::Exists { .. }) => Err(error),
             Err(error) => return Err(error.into()),
         };
         let copied = self.copy_directories(path, &place).await;

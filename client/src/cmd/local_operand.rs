@@ -4,11 +4,12 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use netsocket_protocol::name::Name;
 
 use super::context::{Context, is_missing};
+use super::places::{Output, OutputBy};
 use crate::command_line::command::Get;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
@@ -84,7 +85,7 @@ impl Context {
         &mut self,
         typed: &mut Vec<Vec<u8>>,
         recursive: bool,
-    ) -> Result<Option<PathBuf>, Error> {
+    ) -> Result<Option<Output>, Error> {
         let [_, .., last] = &typed[..] else {
             return Ok(None);
         };
@@ -132,7 +133,10 @@ impl Context {
             }
             Meaning::Here => {
                 typed.pop();
-                Ok(Some(local))
+                Ok(Some(Output {
+                    path: local,
+                    by: OutputBy::Operand,
+                }))
             }
             Meaning::NoDirectory => {
                 let local = shown(&local);

@@ -4,7 +4,7 @@ use netsocket_protocol::message::{FileEntry, Request};
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 
-use super::context::{Context, Done, is_denied, is_hidden, is_missing, missing};
+use super::context::{Context, Done, LISTED_APART, is_denied, is_hidden, is_missing, missing};
 use crate::command_line::command::List;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -59,7 +59,7 @@ impl Context {
                 .entries(word, &listed.entries, list.format, true)?;
             self.console.lacking(word, &lacking)?;
         }
-        self.console.warn_of_newlines(broken);
+        self.console.warn_of_newlines(broken, LISTED_APART);
         if is_without_hidden {
             self.console
                 .notice_line("this server does not show hidden files");

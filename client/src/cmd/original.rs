@@ -51,9 +51,10 @@ impl Context {
     }
 
     /// Where an original command saves its archive.
-    fn options(&self, word: &str, output: Option<PathBuf>) -> Result<OutputOptions, Error> {
+    fn options(&mut self, word: &str, output: Option<PathBuf>) -> Result<OutputOptions, Error> {
         if let Some(output) = output.or_else(|| self.output.clone()) {
             check_name(word, &output)?;
+            self.warn_of_no_archive(&output);
             return self.destination(&output).map(OutputOptions::to);
         }
         let path = self

@@ -9,11 +9,34 @@ use netsocket_protocol::name::Name;
 
 use super::context::Context;
 use super::operands::is_no_file;
+use crate::command_line::command::Get;
 use crate::outcome::error::Error;
 use crate::session::remote_path;
 use crate::text::shown;
 
 impl Context {
+    /// Where the files of a `get` with `-o` go, or of a line with `-o` before it.
+    pub(super) fn output_by_option(&self, get: &Get) -> Option<Output> {
+        let given = get.save.output.as_ref().or(self.output.as_ref());
+        given.map(|path| Output {
+            path: path.clone(),
+            by: OutputBy::Option,
+        })
+    }
+
+    /// What is said of a file that could not be saved there.
+    pub(super) fn explained(&self, error: Error, output: Option<&Output>) -> Error {
+        let operand = output.filter(|output| output.by == OutputBy::Operand);
+        match (error, operand) {
+            (Error::AlreadyThere(file), Some(operand))
+                if file == self.local_path(&operand.path) =>
+            {
+                Error::OperandThere(file)
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Where files go.
     pub(super) fn place(&self, output: Option<&Path>) -> Place {
         match output {
@@ -31,6 +54,22 @@ impl Context {
     }
 }
 
+/// Where files are to go, as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Output {
+    pub(super) path: PathBuf,
+    pub(super) by: OutputBy,
+}
+
+/// What has said where files go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OutputBy {
+    /// `-o`: a file that it names is to be replaced.
+    Option,
+    /// The last operand. It may be the mistyped name of one more file of the server, so what is there is kept.
+    Operand,
+}
+
 /// Where files go on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
@@ -41,7 +80,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Whether the user has named the file, which is then replaced.
+    /// Whether it is that of one file, by its name.
     pub(super) fn names_file(&self) -> bool {
         matches!(self, Self::File(_))
     }

@@ -11,7 +11,7 @@ use crate::session::remote_path;
 impl Context {
     pub(crate) async fn stat(&mut self, word: &str, paths: &[Vec<u8>]) -> Done {
         let Meant { paths, mut exit } = self.meant(paths, Directories::Taken, Stdout::Free).await?;
-        let mut told = false;
+        let (mut told, mut broken) = (false, 0);
         for path in paths {
             let file = match self.existing(&path).await {
                 Ok(file) => file,
@@ -26,9 +26,11 @@ impl Context {
                 text.insert(0, b'\n');
             }
             told = true;
+            broken += usize::from(self.console.splits(&name));
             let json = json::entry_line(word, &Entry { name, file });
             self.console.print_message(&Message { text, json })?;
         }
+        self.console.warn_of_newlines(broken, "--json");
         Ok(exit)
     }
 }

@@ -64,7 +64,8 @@ impl Context {
                 }
                 typed => Name::from(typed),
             };
-            self.console.tree(&top, &tree)?;
+            let broken = self.console.tree(&top, &tree)?;
+            self.console.warn_of_newlines(broken, "--json");
         }
         self.tell_lacking(word)?;
         Ok(Exit::Done)

@@ -73,7 +73,11 @@ pub(super) static LS: [OptionSpec; 6] = [
     flag("time", Some('t'), "sort by time, newest first"),
     flag("size", Some('S'), "sort by size, largest first"),
     flag("reverse", Some('r'), "reverse the order"),
-    flag("human", Some('h'), "ignored: sizes always have units"),
+    flag(
+        "human-readable",
+        Some('h'),
+        "ignored: sizes always have units",
+    ),
 ];
 
 pub(super) static OUTPUT: [OptionSpec; 1] = [value(

@@ -153,8 +153,9 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         details: "A PATH may be a pattern: get 'pictures/*.jpg' -o Pictures. Without -o, a file is\n\
                   saved in the local directory under its own name. It appears there only once it\n\
                   is complete and verified. A file that is there already is kept, unless you agree\n\
-                  or use --force. LOCAL means the same as -o LOCAL: get report.pdf mine.pdf. With\n\
-                  -r, as with cp -r, LOCAL is a directory to copy into, or the copy's new name.",
+                  or use --force; -o FILE replaces it. LOCAL is where to save, but a file that is\n\
+                  there is kept: get report.pdf mine.pdf. With -r, as with cp -r, LOCAL is a\n\
+                  directory to copy into, or the copy's new name.",
         options: &[&OUTPUTS, &COPY, &TRANSFER, &GENERAL, &HELP],
         operand: Operand::RemoteFile,
         ..REMOTE

@@ -46,12 +46,19 @@ fn definition() -> clap::Command {
     clap::Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .args(flags)
-        .subcommands(typed.map(subcommand))
+        .subcommands(typed.flat_map(by_each_name))
         .disable_help_subcommand(true)
 }
 
-fn subcommand(spec: CommandSpec) -> clap::Command {
-    let definition = clap::Command::new(spec.name)
+/// A command once for each of its names: not all shells complete clap's aliases. `?` is a pattern in all of them.
+fn by_each_name(spec: CommandSpec) -> impl Iterator<Item = clap::Command> {
+    let aliases = spec.aliases.iter().filter(|alias| **alias != "?");
+    let names = std::iter::once(spec.name).chain(aliases.copied());
+    names.map(move |name| subcommand(name, spec))
+}
+
+fn subcommand(name: &'static str, spec: CommandSpec) -> clap::Command {
+    let definition = clap::Command::new(name)
         .about(spec.about)
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -59,12 +66,19 @@ fn subcommand(spec: CommandSpec) -> clap::Command {
     let operand = Arg::new("operand").num_args(0..).action(ArgAction::Append);
     match spec.operand {
         Operand::Nothing => definition,
+        // Behind a file of the server there may be a place on this machine.
+        Operand::RemoteFile if spec.name == "get" => {
+            let first = Arg::new("path").required(true).value_hint(ValueHint::Other);
+            definition
+                .arg(first)
+                .arg(operand.value_hint(ValueHint::FilePath))
+        }
         Operand::RemoteFile | Operand::RemoteDirectory => {
             definition.arg(operand.value_hint(ValueHint::Other))
         }
         Operand::LocalDirectory => definition.arg(operand.value_hint(ValueHint::DirPath)),
         Operand::Command => {
-            let names = commands::all().map(|command| command.name);
+            let names = commands::words().filter(|word| *word != "?");
             definition.arg(operand.value_parser(PossibleValuesParser::new(names)))
         }
         Operand::Word(words) => {
@@ -206,6 +220,25 @@ mod tests {
         ] {
             let script = String::from_utf8(completions(shell)).unwrap();
             assert!(script.contains(values), "{shell}");
+        }
+    }
+
+    #[test]
+    fn an_alias_completes_as_what_it_stands_for() {
+        for (shell, lines) in [
+            ("bash", ["netsocket,mget)", "netsocket__subcmd__mget)\n"]),
+            ("zsh", ["'mget:Download", "\n(mget)\n"]),
+            (
+                "fish",
+                ["-a \"mget\"", "using_subcommand mget\" -s f -l force"],
+            ),
+        ] {
+            let script = String::from_utf8(completions(shell)).unwrap();
+            for line in lines {
+                let found = script.to_lowercase().contains(&line.to_lowercase());
+                assert!(found, "{shell}: {line}");
+            }
+            assert!(!script.contains("netsocket,?"), "{shell}");
         }
     }
 

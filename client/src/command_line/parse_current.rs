@@ -10,6 +10,7 @@ use netsocket_settings::nearest;
 
 use crate::command_line::args::Args;
 use crate::command_line::command::{Command, DiskUsage, Get, Invocation, List, TreeView};
+use crate::command_line::command_options::GENERAL;
 use crate::command_line::commands::{self, CommandSpec, SHELLS};
 use crate::command_line::habits;
 use crate::command_line::option_values::{list_format, number, path, save};
@@ -73,12 +74,17 @@ fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> Strin
     let OptionProblem::Unknown { option, near } = problem else {
         return problem.to_string();
     };
-    if Args::has_flag(option) {
+    let instead = habits::for_option(command.name, option);
+    // A command that lacks one of these has no use for it before its name either.
+    let is_general = GENERAL
+        .iter()
+        .any(|spec| option.strip_prefix("--") == Some(spec.long));
+    if instead.is_none() && !is_general && Args::has_flag(option) {
         return format!(
             "{typed} has no option {option}; put it before the command: netsocket {option} … {typed}"
         );
     }
-    match (habits::for_option(command.name, option), near) {
+    match (instead, near) {
         (Some(instead), _) => format!("{typed} has no option {option}: {instead}"),
         (None, Some(near)) => format!("{typed} has no option {option}; did you mean --{near}?"),
         (None, None) if option == "-h" || option == "-?" => {

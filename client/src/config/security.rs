@@ -11,6 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
 use crate::command_line::security_args::SecurityArgs;
+use crate::config::user_directories::UserDirectories;
 use crate::connection::tls::Security;
 
 /// Keys for TLS and the token. The token itself has no key: other users can read command lines and environments.
@@ -69,6 +70,10 @@ pub(crate) fn repeated(args: &SecurityArgs) -> Vec<Vec<u8>> {
         match name {
             "tls" => words.push(format!("{flag}={value}").into_bytes()),
             "tls_name" => words.extend([flag.into(), value.into_bytes()]),
+            // It means the same in any directory.
+            _ if Path::new(&value).starts_with("~") => {
+                words.extend([flag.into(), value.into_bytes()]);
+            }
             _ => words.extend([flag.into(), absolute(Path::new(&value))]),
         }
     }
@@ -92,11 +97,26 @@ pub(crate) struct RawSecurity {
     pub(crate) token_file: Option<Scalar>,
 }
 
+/// How a path in the settings is read: they are those of one user, so `~/` is the home directory, wherever it stands.
+#[derive(Clone, Copy)]
+struct Files<'a>(&'a UserDirectories);
+
+impl Files<'_> {
+    fn path(self, given: &Scalar) -> PathBuf {
+        self.0.expand_tilde(Path::new(given.as_str()))
+    }
+}
+
 /// Validates [`RawSecurity`] and loads the files it names; reports every problem to `check`.
-pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
+pub(crate) fn security(
+    check: &mut Check,
+    raw: &RawSecurity,
+    directories: &UserDirectories,
+) -> Security {
+    let files = Files(directories);
     let mut security = Security::default();
     if let Some(file) = &raw.token_file {
-        match tokens(Path::new(file.as_str())) {
+        match tokens(&files.path(file)) {
             // A file with several tokens is a server's; any of them works.
             Ok(tokens) => {
                 if let Some(token) = tokens.into_iter().next() {
@@ -126,7 +146,7 @@ pub(crate) fn security(check: &mut Check, raw: &RawSecurity) -> Security {
         "a host name or an IP address",
         |text| ServerName::try_from(text.to_owned()).ok().map(Some),
     );
-    match config(check, raw) {
+    match config(check, raw, files) {
         Some(config) => security.with_tls(config, name),
         None => security,
     }
@@ -141,9 +161,9 @@ fn on_or_off(text: &str) -> Option<bool> {
 }
 
 /// The TLS configuration; `None` if there is a problem.
-fn config(check: &mut Check, raw: &RawSecurity) -> Option<ClientConfig> {
-    let roots = roots(check, raw.ca_file.as_ref());
-    let own = own(check, raw);
+fn config(check: &mut Check, raw: &RawSecurity, files: Files<'_>) -> Option<ClientConfig> {
+    let roots = roots(check, raw.ca_file.as_ref(), files);
+    let own = own(check, raw, files);
     let builder = match client_config() {
         Ok(builder) => builder.with_root_certificates(roots?),
         Err(error) => {
@@ -177,9 +197,9 @@ fn config(check: &mut Check, raw: &RawSecurity) -> Option<ClientConfig> {
 }
 
 /// The CA certificates to trust.
-fn roots(check: &mut Check, file: Option<&Scalar>) -> Option<RootCertStore> {
+fn roots(check: &mut Check, file: Option<&Scalar>, files: Files<'_>) -> Option<RootCertStore> {
     if let Some(file) = file {
-        return match authorities(Path::new(file.as_str())) {
+        return match authorities(&files.path(file)) {
             Ok(roots) => Some(roots),
             Err(error) => {
                 check.problem("ca_file", error.path.display(), error.problem);
@@ -199,8 +219,12 @@ fn roots(check: &mut Check, file: Option<&Scalar>) -> Option<RootCertStore> {
 }
 
 /// The files of the client certificate and its key, if set; `None` if only one of them is.
-fn own(check: &mut Check, raw: &RawSecurity) -> Option<Option<(PathBuf, PathBuf)>> {
-    let file = |entry: &Scalar| PathBuf::from(entry.as_str());
+fn own(
+    check: &mut Check,
+    raw: &RawSecurity,
+    files: Files<'_>,
+) -> Option<Option<(PathBuf, PathBuf)>> {
+    let file = |entry: &Scalar| files.path(entry);
     match (&raw.client_certificate, &raw.client_key) {
         (Some(chain), Some(key)) => Some(Some((file(chain), file(key)))),
         (None, None) => Some(None),

@@ -228,7 +228,7 @@ pub(crate) fn judge(
             DEFAULT_RETRY_DEADLINE,
             Duration::ZERO..=LONGEST_DEADLINE,
         ),
-        security: security(&mut check, &raw.security),
+        security: security(&mut check, &raw.security, directories),
     };
     let settings = Settings {
         service,

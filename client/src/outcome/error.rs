@@ -1,7 +1,7 @@
 //! Errors of commands, with a message for users and a stable word for programs.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use netsocket_protocol::VERSION;
@@ -153,6 +153,9 @@ pub enum Error {
     /// There is a file already, and nobody can be asked.
     #[error("cannot write {}: it is there already: --force overwrites it", shown(.0))]
     AlreadyThere(PathBuf),
+    /// The same, where the last operand of `get` has named the file: it may have been meant for the server.
+    #[error("cannot write {}: it is there already: -o or --force overwrites it", shown(.0))]
+    OperandThere(PathBuf),
     /// There is a file already, and who was asked wants to keep it.
     #[error("{}: kept", shown(.0))]
     Kept(PathBuf),
@@ -187,6 +190,7 @@ impl Error {
             Self::Target { .. }
             | Self::Taken(_)
             | Self::AlreadyThere(_)
+            | Self::OperandThere(_)
             | Self::Exists { .. }
             | Self::Shell(_)
             | Self::Input(_)
@@ -229,7 +233,9 @@ impl Error {
             Self::Damaged(_) => "damaged",
             Self::GaveUp { .. } => "gave_up",
             Self::Unpack(_) => "unpack",
-            Self::Exists { .. } | Self::AlreadyThere(_) | Self::Kept(_) => "exists",
+            Self::Exists { .. } | Self::AlreadyThere(_) | Self::OperandThere(_) | Self::Kept(_) => {
+                "exists"
+            }
             Self::Server(reply) => match reply.kind {
                 ErrorKind::NotFound => "not_found",
                 ErrorKind::BadRequest => "bad_request",
@@ -281,6 +287,7 @@ impl Error {
             | Self::Target { .. }
             | Self::Taken(_)
             | Self::AlreadyThere(_)
+            | Self::OperandThere(_)
             | Self::Kept(_)
             | Self::Exists { .. }
             | Self::Unpack(_)
@@ -299,6 +306,7 @@ impl Error {
             | Self::Target { .. }
             | Self::Taken(_)
             | Self::AlreadyThere(_)
+            | Self::OperandThere(_)
             | Self::Kept(_)
             | Self::Exists { .. }
             | Self::Incomplete { .. } => true,
@@ -374,6 +382,15 @@ impl Error {
         }
     }
 
+    /// A path names a directory that is not there.
+    #[must_use]
+    pub(crate) fn no_such_directory(path: &Path) -> Self {
+        Self::Target {
+            path: path.to_owned(),
+            reason: "there is no such directory".to_owned(),
+        }
+    }
+
     /// An error of printing to standard output.
     #[must_use]
     pub fn output(error: &io::Error) -> Self {
@@ -423,12 +440,7 @@ fn each_of(errors: &[Error]) -> String {
     sentences.join("; ")
 }
 
-fn in_the_way(
-    directory: &std::path::Path,
-    count: u64,
-    some: &[Name],
-    are_different: bool,
-) -> String {
+fn in_the_way(directory: &Path, count: u64, some: &[Name], are_different: bool) -> String {
     let names: Vec<String> = some.iter().map(Name::to_string).collect();
     let more = match count.saturating_sub(some.len() as u64) {
         0 => String::new(),
@@ -502,6 +514,11 @@ mod tests {
             (Error::Kept(PathBuf::new()), Exit::Done, "exists"),
             (
                 Error::AlreadyThere(PathBuf::new()),
+                Exit::TransferFailed,
+                "exists",
+            ),
+            (
+                Error::OperandThere(PathBuf::new()),
                 Exit::TransferFailed,
                 "exists",
             ),

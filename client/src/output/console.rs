@@ -18,7 +18,7 @@ use crate::output::listener::Listener;
 use crate::output::messages::{self, Names};
 use crate::output::pager;
 use crate::output::progress::{Progress, ProgressDisplay};
-use crate::output::tree::{NameStyle, Tree};
+use crate::output::tree::{Drawn, NameStyle, Tree};
 
 /// Assumed width of a terminal that does not report one.
 const COLUMNS: usize = 80;
@@ -188,17 +188,19 @@ impl Console {
         Ok(if is_exact { with_newlines(entries) } else { 0 })
     }
 
-    /// Prints a tree below its name.
+    /// Prints a tree below its name. Returns the number of names with a newline, as [`Self::entries`] does.
     ///
     /// # Errors
     /// As [`Self::print_message`].
-    pub(crate) fn tree(&mut self, top: &Name, tree: &Tree) -> Result<(), Error> {
+    pub(crate) fn tree(&mut self, top: &Name, tree: &Tree) -> Result<usize, Error> {
         let style = NameStyle {
             names: self.names(),
             colours: self.colours.as_ref().filter(|_| self.out_is_terminal),
         };
-        let lines = tree.lines(top, style);
-        self.print(&lines)
+        let Drawn { text, broken } = tree.lines(top, style);
+        let is_exact = style.names == Names::Exact;
+        self.print(&text)?;
+        Ok(if is_exact { broken } else { 0 })
     }
 
     /// Prints the answer to the command `word`.
@@ -229,6 +231,10 @@ impl Console {
         match answer {
             Answer::Archive(Some(saved)) => self.warnings(saved, messages::archive_warning),
             Answer::Saved(Some(saved)) => self.warnings(saved, messages::file_warning),
+            Answer::Names(names) => {
+                let broken = names.iter().filter(|name| self.splits(name)).count();
+                self.warn_of_newlines(broken, "--json");
+            }
             _ => {}
         }
         Ok(())
@@ -407,14 +413,20 @@ impl Console {
         let _ = self.err.flush();
     }
 
-    /// Warns about names with newlines.
-    pub fn warn_of_newlines(&mut self, names: usize) {
+    /// Whether a name is printed as more than one line.
+    #[must_use]
+    pub(crate) fn splits(&self, name: &Name) -> bool {
+        self.form == Form::Text && self.names() == Names::Exact && name.as_bytes().contains(&b'\n')
+    }
+
+    /// Warns about names with newlines; the command has the options `instead`.
+    pub fn warn_of_newlines(&mut self, names: usize, instead: &str) {
         let said = match names {
             0 => return,
             1 => "1 name contains a newline".to_owned(),
             names => format!("{names} names contain a newline"),
         };
-        self.warning_line(&format!("{said}: use -0 or --json to tell names apart"));
+        self.warning_line(&format!("{said}: use {instead} to tell names apart"));
     }
 
     /// Prints an error.

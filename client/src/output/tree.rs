@@ -85,10 +85,11 @@ impl Tree {
     }
 
     /// The tree below a line with `top`, and a line that counts.
-    pub(crate) fn lines(&self, top: &Name, style: NameStyle<'_>) -> Vec<u8> {
+    pub(crate) fn lines(&self, top: &Name, style: NameStyle<'_>) -> Drawn {
         let mut text = style.directory(top);
         text.push(b'\n');
         let mut count = Count::default();
+        count.note(top);
         branches(&self.root, &mut Vec::new(), style, &mut text, &mut count);
         let directories = match count.directories {
             1 => "1 directory".to_owned(),
@@ -99,14 +100,33 @@ impl Tree {
             false => format!("\n{directories}, {}\n", files(count.files)),
         };
         text.extend_from_slice(counted.as_bytes());
-        text
+        Drawn {
+            text,
+            broken: count.broken,
+        }
     }
+}
+
+/// A tree as text.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    pub(crate) text: Vec<u8>,
+    /// How many names have a newline.
+    pub(crate) broken: usize,
 }
 
 #[derive(Default)]
 struct Count {
     directories: u64,
     files: u64,
+    /// Names with a newline.
+    broken: usize,
+}
+
+impl Count {
+    fn note(&mut self, name: &Name) {
+        self.broken += usize::from(name.as_bytes().contains(&b'\n'));
+    }
 }
 
 /// Writes the lines of what is in a directory; `before` is what each of them begins with.
@@ -127,6 +147,7 @@ fn branches(
         text.extend(before.iter().flat_map(|part| part.bytes()));
         text.extend_from_slice(branch.as_bytes());
         let name = Name::from(name.as_slice());
+        count.note(&name);
         match child {
             Child::File(file) => {
                 count.files += 1;
@@ -187,7 +208,7 @@ mod tests {
             names: Names::Escaped,
             colours: None,
         };
-        String::from_utf8(tree.lines(&"t".into(), style)).unwrap()
+        String::from_utf8(tree.lines(&"t".into(), style).text).unwrap()
     }
 
     const PATHS: [&str; 4] = ["t/a/b/x", "t/a/y\n", "t/c/z", "t/d"];

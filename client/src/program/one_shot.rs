@@ -2,10 +2,16 @@
 //!
 //! Owns: what makes no sense there, and what to type instead. Does not own: running it ([`crate::program::run_command`]).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use netsocket_protocol::name::Name;
 
 use crate::command_line::command::{Command, Invocation};
+use crate::command_line::commands;
 use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
@@ -18,7 +24,7 @@ impl Program {
     pub async fn one_shot(&mut self, words: Vec<OsString>, interrupts: &mut Interrupts) -> Exit {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
         self.begins(&words);
-        let parsed = match line_of_shell(&words) {
+        let parsed = match line_of_shell(&words).or_else(|| self.batch_file(&words)) {
             Some(refusal) => Err(Error::Usage(refusal)),
             None => Invocation::parse(&words),
         };
@@ -35,6 +41,46 @@ impl Program {
         }
         .exit
     }
+
+    /// What is said of a single word that is the name of a file with commands.
+    fn batch_file(&self, words: &[Vec<u8>]) -> Option<String> {
+        let [word] = words else {
+            return None;
+        };
+        if commands::find(word).is_some() {
+            return None;
+        }
+        let path = Path::new(OsStr::from_bytes(word));
+        // A FIFO would wait for somebody to write.
+        let is_file = path.metadata().is_ok_and(|there| there.is_file());
+        let mut begin = Vec::new();
+        let file = is_file.then(|| File::open(path).ok()).flatten()?;
+        file.take(MOST_LOOKED_AT).read_to_end(&mut begin).ok()?;
+        if !reads_as_batch(&begin) {
+            return None;
+        }
+        let flags = self.flags.iter().map(|word| pasteable(word) + " ");
+        let (flags, file) = (flags.collect::<String>(), pasteable(word));
+        let word = Name::from(word.as_slice());
+        Some(format!(
+            "unknown command '{word}': netsocket {flags}< {file} runs the commands in that file"
+        ))
+    }
+}
+
+/// So many bytes tell whether a file has commands.
+const MOST_LOOKED_AT: u64 = 4096;
+
+/// Whether the first line that says something begins with a command.
+fn reads_as_batch(begin: &[u8]) -> bool {
+    let lines = begin.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let Some(line) = lines.next() else {
+        return false;
+    };
+    let line = line.strip_prefix(b"-").unwrap_or(line).trim_ascii_start();
+    let word = line.split(u8::is_ascii_whitespace).next();
+    word.is_some_and(|word| commands::find(word).is_some())
 }
 
 /// Why a command is refused that would have no effect.
@@ -80,6 +126,22 @@ mod tests {
             let invocation = Invocation::parse(&words).unwrap();
             refusal(&invocation.command, false)
         })
+    }
+
+    #[test]
+    fn a_batch_is_known_by_its_first_command() {
+        for text in [
+            "ls\n",
+            "# today\n\n  get x\n",
+            "-cd docs\r\nls",
+            "- mget x",
+            "w24ft pdf",
+        ] {
+            assert!(reads_as_batch(text.as_bytes()), "{text}");
+        }
+        for text in ["", "# ls\n", "Dear all\nls\n", "\u{0}ls", "lsx"] {
+            assert!(!reads_as_batch(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -9,5 +9,7 @@ pub(super) fn no_output(command: &Command, has_output: bool) -> Option<String> {
         return None;
     }
     let names = manual::commands_with_option("output").join(", ");
-    Some(format!("-o (--output) works only with {names}"))
+    Some(format!(
+        "-o (--output) works only with {names}; a shell's > FILE saves what others print"
+    ))
 }

@@ -69,7 +69,7 @@ pub struct Program {
     /// What the commands work with.
     pub context: Context,
     /// The flags of the program, for what can be pasted into a shell.
-    flags: Vec<Vec<u8>>,
+    pub(super) flags: Vec<Vec<u8>>,
 }
 
 /// How a command ended.
@@ -153,6 +153,7 @@ impl Program {
                 is_end: true,
             };
         }
+        self.context.session.begins_command();
         let before = (self.context.console.form, self.context.console.quiet);
         if json {
             self.context.console.form = Form::Json;
@@ -189,7 +190,7 @@ impl Program {
                 "kept {bytes} of {target}; repeat the command to resume"
             ));
         }
-        for copy in self.context.session.half_copies() {
+        for copy in self.context.session.half_unpacked() {
             let copy = shown(&copy);
             self.context.console.notice(&format!(
                 "kept the complete files in {copy}; repeat the command to go on"

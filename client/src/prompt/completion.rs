@@ -59,7 +59,7 @@ pub(crate) fn complete(line: &str, source: &impl NameSource) -> (usize, Vec<Cand
         return (line.len(), Vec::new());
     };
     let mut candidates = match wanted(&partial, word) {
-        Wanted::Command => whole(commands::all().map(|command| command.name), word, &partial),
+        Wanted::Command => whole(commands::words(), word, &partial),
         Wanted::Option(command) => options(&command, word),
         Wanted::Words(words) => whole(words.iter().copied(), word, &partial),
         Wanted::Remote { files } => {
@@ -291,6 +291,7 @@ mod tests {
 
     #[test]
     fn names_of_the_server_are_quoted_as_the_line_needs_it() {
+        assert_eq!(written("mge"), ["mget "]);
         assert_eq!(written("get n"), ["get notes.txt "]);
         assert_eq!(written("get a"), ["get a\\ b/"]);
         assert_eq!(written("get a\\ b/"), ["get a\\ b/it\\'s.txt "]);

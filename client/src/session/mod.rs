@@ -12,6 +12,8 @@ pub(crate) mod remote_path;
 pub mod working_directories;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use netsocket_protocol::frame::Frame;
 use netsocket_protocol::message::{
@@ -56,6 +58,8 @@ pub struct Session {
     pub(crate) dialer: Dialer,
     /// The targets of the latest transfers.
     pub(crate) targets: Vec<Target>,
+    /// Whether the latest transfer has completed a file in a directory, where the same command goes on.
+    goes_on: Arc<AtomicBool>,
     /// What the latest answer lacks because the server may not read it.
     pub(crate) lacking: Lacking,
 }
@@ -67,6 +71,7 @@ impl Session {
         Self {
             dialer: Dialer::new(service, 0),
             targets: Vec::new(),
+            goes_on: Arc::default(),
             lacking: Lacking::default(),
         }
     }
@@ -107,14 +112,20 @@ impl Session {
         files.filter(|kept| kept.bytes > 0).collect()
     }
 
-    /// The half copies that the latest transfers left, with which the same commands go on.
+    /// Forgets what earlier commands left.
+    pub(crate) fn begins_command(&mut self) {
+        self.targets.clear();
+    }
+
+    /// The directories that the latest transfers left half unpacked, and with which the same commands go on.
     #[must_use]
-    pub(crate) fn half_copies(&self) -> Vec<PathBuf> {
+    pub(crate) fn half_unpacked(&self) -> Vec<PathBuf> {
         let directories = self.targets.iter().filter_map(|target| match target {
             Target::Directory(path) => Some(path),
             _ => None,
         });
-        let half = directories.filter(|path| is_half_copy(path));
+        let goes_on = self.goes_on.load(Ordering::Relaxed);
+        let half = directories.filter(|path| goes_on || is_half_copy(path));
         half.cloned().collect()
     }
 
@@ -165,8 +176,14 @@ impl Session {
         listener: &mut impl Listener,
     ) -> Result<crate::outcome::answer::Saved, Error> {
         self.targets.clear();
+        self.goes_on = Arc::default();
         self.lacking = Lacking::default();
         let target = Target::of(options)?;
+        let has_complete = Arc::default();
+        if !options.force {
+            // Otherwise all would be replaced once more.
+            self.goes_on = Arc::clone(&has_complete);
+        }
         self.targets.push(target.clone());
         let job = Job {
             request,
@@ -176,15 +193,20 @@ impl Session {
                 overwrites: options.force,
                 preserves_permissions: options.preserve_permissions,
                 strip: options.strip,
+                has_complete,
             },
             attributes: options.attributes,
             name: "",
         };
         let listener = SharedListener::new(listener);
         let result = transfer(&mut self.dialer, &job, &listener).await;
-        if matches!(result, Err(Error::Taken(_))) {
+        match result {
             // What is kept there is another program's.
-            self.targets.clear();
+            Err(Error::Taken(_))
+            // The same would be in the way of the same command; all others are there.
+            | Err(Error::Exists { .. }) => self.targets.clear(),
+            Ok(_) => self.goes_on = Arc::default(),
+            Err(_) => {}
         }
         result
     }

@@ -292,7 +292,8 @@ impl<L: Listener> Transfer<'_, '_, L> {
             Some(writer) => writer.answer_begins(),
             None => {
                 let (target, request) = (self.job.target, self.state.base_request());
-                self.writer = Some(Writer::open(target, request, source, self.job.extract).await?);
+                self.writer =
+                    Some(Writer::open(target, request, source, self.job.extract.clone()).await?);
             }
         }
         let position = self.state.position();

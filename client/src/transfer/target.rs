@@ -114,7 +114,7 @@ impl Target {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let path = path.unwrap_or_else(|| given.to_owned());
                 if path.as_os_str().as_bytes().ends_with(b"/") {
-                    return Err(refused("it is a directory"));
+                    return Err(Error::no_such_directory(given));
                 }
                 if !make_directory && !directory_of(&path).is_dir() {
                     return Err(no_directory(given, directory_of(&path)));
@@ -235,7 +235,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing/x");
         assert!(reason(file(dir.path())).ends_with(": it is a directory"));
-        assert!(reason(file(&dir.path().join("new/"))).ends_with(": it is a directory"));
+        assert!(reason(file(&dir.path().join("new/"))).ends_with(": there is no such directory"));
         for said in [reason(file(&missing)), reason(directory(&missing))] {
             assert!(said.contains("/x: there is no directory "), "{said}");
             assert!(said.ends_with("/missing"), "{said}");

@@ -130,6 +130,15 @@ async fn nothing_is_saved_where_the_last_operand_leads_nowhere() {
         ),
         ("get -r music ./x/y", "y: there is no directory "),
         (
+            "get notes.txt -o newdir/",
+            "newdir/: there is no such directory",
+        ),
+        ("archive -o newdir/", "newdir/: there is no such directory"),
+        (
+            "w24ft pdf -o newdir/",
+            "newdir/: there is no such directory",
+        ),
+        (
             "get -r music notes.txt ./x/y",
             "./x/y is not a directory on this machine: 2 files or directories need one",
         ),
@@ -203,7 +212,7 @@ async fn a_directory_cannot_be_sent_to_standard_output() {
     assert!(!client.home().join("here/-").exists());
 }
 
-/// Only who has named the file wants it replaced.
+/// Only who has named the file with `-o` wants it replaced.
 #[tokio::test]
 async fn a_file_that_is_there_is_replaced_where_it_was_named() {
     let server = Fake::good().await;
@@ -213,7 +222,11 @@ async fn a_file_that_is_there_is_replaced_where_it_was_named() {
         ("get notes.txt -o ./", false),
         ("get notes.txt with* -o .", false),
         ("get -r notes.txt", false),
-        ("get notes.txt ./notes.txt", true),
+        ("get notes.txt ./notes.txt", false),
+        ("get notes.txt '~/here/notes.txt'", false),
+        ("get -r notes.txt ./notes.txt", false),
+        ("get notes.txt ./notes.txt --force", true),
+        ("get -r notes.txt -o notes.txt", true),
         ("get notes.txt -o notes.txt", true),
         ("get notes.txt . --force", true),
         ("get -r notes.txt with* -o . --force", true),
@@ -283,13 +296,20 @@ async fn an_archive_is_not_named_as_another_format() {
     }
     assert!(requests.try_recv().is_err());
     // Who says the format, or nothing, gets it.
-    for line in [
-        "archive -o x.zip --format gz",
-        "archive -o x.data",
-        "archive -o x.TGZ",
-        "w24ft mp3 -o x",
+    for (line, is_warned) in [
+        ("archive -o x.zip --format gz", true),
+        ("archive -o x.iso", true),
+        ("archive -o x.TGZ", false),
+        ("w24ft mp3 -o x", false),
+        ("w24ft mp3 -o x.iso", true),
+        ("w24fdb 2030-01-01 -o x.tgz", false),
     ] {
         let mut client = at_home(&server);
         assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        let said = client.err.text();
+        let has_warning = [" under this name\n", " has the name of a "]
+            .iter()
+            .any(|warning| said.contains(warning));
+        assert_eq!(has_warning, is_warned, "{line}: {said}");
     }
 }

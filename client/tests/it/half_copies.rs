@@ -96,6 +96,41 @@ async fn a_copy_that_lost_all_servers_is_completed_by_the_same_command() {
 }
 
 #[tokio::test]
+async fn what_was_unpacked_is_said_where_the_same_command_goes_on() {
+    for (command, is_said) in [
+        ("archive d --extract new", true),
+        ("archive d -x new --force", false),
+        ("get -r d .", true),
+    ] {
+        let server = server(2, Then::Ends).await;
+        let mut client = Client::new(server.address);
+        let home = client.home().to_owned();
+        client.program.context.at.local = Some(home.clone());
+        for _ in 0..2 {
+            assert_eq!(client.run(command).await, Exit::TransferFailed, "{command}");
+            let said = client.err.text();
+            assert_eq!(said.contains("; repeat the command to go on\n"), is_said);
+            // It is not said again of a command that has left nothing.
+            assert_eq!(client.run("lcd nowhere").await, Exit::Usage);
+            assert!(!client.err.text().contains("repeat"), "{command}");
+        }
+        assert_eq!(client.run(command).await, Exit::Done, "{command}");
+        assert_eq!(client.run("lcd nowhere").await, Exit::Usage);
+        assert!(!client.err.text().contains("repeat"), "{command}");
+        // What is in the way of one is in the way of the same once more.
+        if is_said {
+            let copy = match command.starts_with("get") {
+                true => home.join("d"),
+                false => home.join("new/d"),
+            };
+            fs::write(copy.join("b"), "mine").unwrap();
+            assert_eq!(client.run(command).await, Exit::TransferFailed);
+            assert!(!client.err.text().contains("repeat"), "{command}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_complete_copy_is_a_directory_to_copy_into() {
     let server = server(1, Then::Ends).await;
     let mut client = Client::new(server.address);
@@ -151,6 +186,28 @@ async fn a_copy_that_never_began_leaves_nothing() {
     assert_eq!(client.run("get -r d -o no/new").await, Exit::TransferFailed);
     let said = client.err.text();
     assert!(said.contains("no/new: there is no directory "), "{said}");
+}
+
+#[tokio::test]
+async fn who_stops_unpacking_is_told_what_was_kept() {
+    let server = server(1, Then::IsSilent).await;
+    let home = Home::new();
+    let words = ["archive", "d", "--extract", "ex"];
+    let mut command = home.against(server.address, &words);
+    command.current_dir(home.path());
+    let child = command.spawn().unwrap();
+    let first = home.path().join("ex/d/b");
+    eventually("the first file", || first.exists()).await;
+    kill_process(pid_of(&child), Signal::INT).unwrap();
+    let ended = end(child).await;
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    let kept = "kept the complete files in ex; repeat the command to go on\n";
+    assert!(ended.err.ends_with(kept), "{}", ended.err);
+    let mut command = home.against(server.address, &words);
+    command.current_dir(home.path());
+    let ended = run(command).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    check_copy(&home.path().join("ex/d"));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Today's commands against a server that behaves.
 
 use netsocket_client::outcome::exit::Exit;
-use netsocket_protocol::message::Request;
+use netsocket_protocol::message::{Reply, Request};
 
 use crate::client::Client;
+use crate::copies::entry;
 use crate::peer::Fake;
 use crate::tree::{answering, contents_of};
 
@@ -194,6 +195,45 @@ async fn names_with_newlines_are_never_silently_two() {
         (client.out.text(), client.err.text()),
         ("a\\nb\nc\n".to_owned(), String::new())
     );
+}
+
+#[tokio::test]
+async fn sums_and_trees_warn_of_names_with_newlines() {
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        while let Some(request) = peer.request().await {
+            let reply = match request {
+                Request::List { itself: true, .. } => Reply::files(vec![entry("d")], false),
+                Request::Directories { .. } => Reply::Directories {
+                    names: vec!["a\nb".into()],
+                    more: false,
+                },
+                _ => answering(&["d/a\nb/x\ny", "d/c"]),
+            };
+            peer.send(&reply).await;
+        }
+    })
+    .await;
+    for (line, warning) in [
+        ("du d", "1 name contains a newline"),
+        ("tree d", "2 names contain a newline"),
+        ("stat $'d/a\\nb'", "1 name contains a newline"),
+        ("dirlist -a", "1 name contains a newline"),
+    ] {
+        let mut client = Client::new(server.address);
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(
+            client.err.text(),
+            format!("warning: {warning}: use --json to tell names apart\n"),
+            "{line}"
+        );
+        client.program.context.console.out_is_terminal = true;
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(client.err.text(), "", "{line}");
+        let mut client = Client::new(server.address).json();
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(client.err.text(), "", "{line}");
+    }
 }
 
 #[tokio::test]

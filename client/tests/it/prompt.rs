@@ -479,6 +479,13 @@ async fn who_is_asked_for_several_files_may_agree_for_all() {
     screen.type_keys("a\r");
     let answer = screen.ready().await;
     assert!(answer.contains("\nnotes.txt: kept\r\n"), "{answer}");
+    // So is a second name that the server does not have.
+    std::fs::write(screen.home.path().join("reame.md"), "mine").unwrap();
+    screen.type_keys("get notes.txt reame.md\r");
+    screen.shows("reame.md? [y/N] ").await;
+    screen.type_keys("\r");
+    let answer = screen.ready().await;
+    assert!(answer.contains("reame.md: kept\r\n"), "{answer}");
     // Ctrl-D and Enter keep the file; Ctrl-C ends the command, and what is typed then is for the prompt.
     for (keys, said) in [
         ("\x04", "\r\nnotes.txt: kept\r\n"),

@@ -115,6 +115,29 @@ async fn a_flag_of_the_program_behind_the_command_is_told_where_it_stands() {
 }
 
 #[tokio::test]
+async fn a_file_with_commands_is_told_how_it_is_run() {
+    let home = Home::new();
+    fs::write(home.path().join("b c.txt"), "# all\nls\n").unwrap();
+    fs::write(home.path().join("letter"), "Dear all\n").unwrap();
+    for (word, said) in [
+        (
+            "b c.txt",
+            "unknown command 'b c.txt': netsocket --quiet < 'b c.txt' runs the commands in that file\n",
+        ),
+        (
+            "letter",
+            "unknown command 'letter'; help lists all commands\n",
+        ),
+    ] {
+        let mut command = home.netsocket(&["--quiet", word]);
+        command.current_dir(home.path());
+        let ended = run(command).await;
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.err.contains(said), "{}", ended.err);
+    }
+}
+
+#[tokio::test]
 async fn options_before_the_command_of_a_line_are_as_on_a_command_line() {
     let server = Fake::good().await;
     let home = Home::new();

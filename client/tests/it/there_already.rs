@@ -109,6 +109,40 @@ async fn another_file_is_kept_and_said() {
     }
 }
 
+/// The last of several names that the server does not have: it may be mistyped.
+#[tokio::test]
+async fn a_local_operand_replaces_nothing() {
+    let server = Fake::good().await;
+    for (word, content) in [
+        ("get", b"mine".to_vec()),
+        ("mget", vec![b'x'; 49]),
+        ("get -r", b"mine".to_vec()),
+        ("get -r", vec![b'x'; 49]),
+        ("get -p", b"mine".to_vec()),
+    ] {
+        let mut client = at_home(&server).await;
+        let path = client.home().join("reame.md");
+        std::fs::write(&path, &content).unwrap();
+        let line = format!("{word} notes.txt reame.md");
+        assert_eq!(client.run(&line).await, Exit::TransferFailed, "{line}");
+        assert_eq!(
+            printed(&client),
+            "cannot write reame.md: it is there already: -o or --force overwrites it\n"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), content, "{line}");
+        // In a directory it has the name of the file, as without LOCAL.
+        let inside = client.home().join("notes.txt");
+        std::fs::write(&inside, &content).unwrap();
+        let line = format!("{word} notes.txt .");
+        assert_eq!(client.run(&line).await, Exit::TransferFailed, "{line}");
+        assert!(printed(&client).ends_with(": --force overwrites it\n"));
+        std::fs::write(&path, contents_of("notes.txt")).unwrap();
+        let line = format!("{word} notes.txt reame.md");
+        assert_eq!(client.run(&line).await, Exit::Done, "{line}");
+        assert_eq!(printed(&client), "reame.md is there already: 49 B\n");
+    }
+}
+
 #[tokio::test]
 async fn results_are_in_the_order_of_the_words() {
     let server = Fake::good().await;

@@ -155,8 +155,9 @@ fn operands_in_zsh(line: &str) -> String {
         Some(rest) => format!("'*:{rest}"),
         None => line.to_owned(),
     };
+    let is_operand = ["'*:", "':"].iter().any(|begin| line.starts_with(begin));
     match line.strip_suffix(":' \\") {
-        Some(before) if before.starts_with("'*:") => format!("{before}:( )' \\\n"),
+        Some(before) if is_operand => format!("{before}:( )' \\\n"),
         _ => line + "\n",
     }
 }
@@ -303,9 +304,19 @@ mod tests {
             .value_hint(ValueHint::DirPath);
         let commands = [("find", words), ("lls", paths)]
             .map(|(name, argument)| Command::new(name).arg(argument));
-        let script = completion_script(Shell::Zsh, program().subcommands(commands));
+        let first = Arg::new("first")
+            .required(true)
+            .value_hint(ValueHint::Other);
+        let program = program()
+            .subcommands(commands)
+            .subcommand(Command::new("get").arg(first));
+        let script = completion_script(Shell::Zsh, program);
         let script = String::from_utf8(script).unwrap();
-        for line in ["'*:words:( )' \\\n", "'*:paths:_files -/' \\\n"] {
+        for line in [
+            "'*:words:( )' \\\n",
+            "'*:paths:_files -/' \\\n",
+            "':first:( )' \\\n",
+        ] {
             assert!(script.contains(line), "{line}: {script}");
         }
         assert!(!script.contains("'*::words"), "{script}");

@@ -123,6 +123,8 @@ pub(super) static TABLE: &[Habit] = &[
         &["-n", "-A", "-v", "-b", "-e", "-s"],
         "files are printed as they are",
     ),
+    option("cat", &["-o", "--output"], "get FILE -o saves it"),
+    option("less", &["-o", "--output"], "get FILE -o saves it"),
     option(
         "less",
         &["-N", "-R", "-S", "-n", "-r", "-i"],
@@ -238,6 +240,14 @@ pub(super) static TABLE: &[Habit] = &[
     ),
     any_option(&["-v", "--verbose", "--debug"], LOG),
     any_option(&["-s", "--silent"], "use --quiet"),
+    any_option(
+        &["-o", "--output"],
+        "a shell's > FILE saves what is printed",
+    ),
+    any_option(
+        &["--check-config", "--version"],
+        "it stands alone, behind netsocket",
+    ),
     any_option(&["-k", "--insecure", "--no-check-certificate"], TRUST),
     any_option(
         &["-r", "-R", "--recursive"],

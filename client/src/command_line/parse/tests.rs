@@ -341,6 +341,26 @@ fn what_is_wrong_is_said_with_the_usage() {
             "there is no command 'put': this service is read-only. Usage",
         ),
         (
+            "find docs --output x",
+            "find has no option --output: a shell's > FILE saves what is printed. Usage",
+        ),
+        ("tree -o x", "tree has no option -o: a shell's > FILE saves"),
+        ("du --output=x", "du has no option --output: a shell's >"),
+        (
+            "cat a --output b",
+            "cat has no option --output: get FILE -o saves it.",
+        ),
+        (
+            "ls --version",
+            "ls has no option --version: it stands alone, behind netsocket. Usage",
+        ),
+        // With JSON before them they are refused as well.
+        ("man --json", "man has no option --json. Usage"),
+        (
+            "completions zsh --json",
+            "completions has no option --json. Usage",
+        ),
+        (
             "archive --min-size 1M",
             "archive has no option --min-size: use --larger SIZE. Usage",
         ),

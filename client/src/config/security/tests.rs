@@ -20,7 +20,7 @@ fn with(pairs: &[(&'static str, &str)]) -> Result<Security, Problems> {
             .collect(),
     };
     let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, &CLIENT, &layers, |_| None)?.into_check();
-    let security = security(&mut check, &raw.security);
+    let security = security(&mut check, &raw.security, &UserDirectories::default());
     check.finish(security)
 }
 
@@ -52,7 +52,7 @@ fn a_file_may_say_true_or_false_without_quotes() {
         let (raw, mut check) = load::<Raw>(&SECURITY_KEYS, &CLIENT, &layers, |_| None)
             .unwrap()
             .into_check();
-        let security = security(&mut check, &raw.security);
+        let security = security(&mut check, &raw.security, &UserDirectories::default());
         match check.finish(security) {
             Ok(security) => assert!(right && security == Security::default(), "{text}"),
             Err(problems) => assert!(!right && problems.to_string().ends_with("on or off")),
@@ -114,4 +114,46 @@ fn everything_wrong_is_told_at_once() {
     assert_eq!(wrong(&[ca, chain, ("client_key", key)]), ["client_key"]);
     let own = one.key.to_str().unwrap();
     assert!(with(&[ca, chain, ("client_key", own)]).is_ok());
+}
+
+#[test]
+fn a_tilde_is_the_home_directory_in_each_path() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("token"), "secret-0123456789\n").unwrap();
+    let directories = UserDirectories {
+        home: Some(home.path().to_owned()),
+        ..UserDirectories::default()
+    };
+    let judged = |key: &'static str, path: &str| {
+        let layers = Layers {
+            file: None,
+            flags: [
+                (key, path),
+                ("client_key", "~/k"),
+                ("client_certificate", "~/c"),
+            ]
+            .into_iter()
+            .take(if key == "token_file" { 1 } else { 3 })
+            .map(|(key, value)| (key, Flag::One(value.to_owned())))
+            .collect(),
+        };
+        let loaded = load::<Raw>(&SECURITY_KEYS, &CLIENT, &layers, |_| None);
+        let (raw, mut check) = loaded.unwrap().into_check();
+        let security = security(&mut check, &raw.security, &directories);
+        check.finish(security)
+    };
+    assert!(judged("token_file", "~/token").is_ok());
+    let said = judged("ca_file", "~/ca").unwrap_err().to_string();
+    let place = home.path().display().to_string();
+    for name in ["ca", "c"] {
+        assert!(said.contains(&format!("{place}/{name}")), "{said}");
+    }
+    let said = judged("token_file", "~token").unwrap_err().to_string();
+    assert!(!said.contains(&place), "{said}");
+    // In what can be pasted it stays.
+    let args = SecurityArgs {
+        token_file: Some("~/token".to_owned()),
+        ..SecurityArgs::default()
+    };
+    assert_eq!(repeated(&args), [&b"--token-file"[..], b"~/token"]);
 }

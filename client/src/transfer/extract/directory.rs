@@ -8,6 +8,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use netsocket_protocol::name::Name;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
@@ -21,7 +23,7 @@ use crate::transfer::extract::open_directories::{Directory, NotOpened, OpenDirec
 use crate::transfer::extract::tar::{Entry, EntryHandler};
 
 /// How files are unpacked.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ExtractOptions {
     /// Whether existing files are overwritten.
     pub(crate) overwrites: bool,
@@ -29,6 +31,8 @@ pub(crate) struct ExtractOptions {
     pub(crate) preserves_permissions: bool,
     /// How many bytes at the beginning of each path are left out: those of a directory and its slash.
     pub(crate) strip: usize,
+    /// Set once a file is complete, also for who does not wait for the end.
+    pub(crate) has_complete: Arc<AtomicBool>,
 }
 
 /// The directory that an archive is unpacked into.
@@ -153,6 +157,7 @@ impl ExtractRoot {
         if there.st_mtime == entry.modified {
             // Same size and time: it was written by an earlier run.
             self.unpacked.kept += 1;
+            self.note_complete();
             return Ok(Some(Content::Skipped));
         }
         Ok(Some(match ExistingFile::open(&directory.fd, name) {
@@ -162,6 +167,10 @@ impl ExtractRoot {
                 Content::Skipped
             }
         }))
+    }
+
+    fn note_complete(&self) {
+        self.options.has_complete.store(true, Ordering::Relaxed);
     }
 
     fn may_replace(&self, entry: &Entry) -> bool {
@@ -288,7 +297,10 @@ impl EntryHandler for ExtractRoot {
             Content::Skipped => return Ok(()),
             Content::Compared(file) => {
                 match file.is_same() {
-                    true => self.unpacked.kept += 1,
+                    true => {
+                        self.unpacked.kept += 1;
+                        self.note_complete();
+                    }
                     false => self.in_the_way.note(&entry.path, true),
                 }
                 return Ok(());
@@ -297,6 +309,7 @@ impl EntryHandler for ExtractRoot {
         };
         match file.put(entry.modified, self.may_replace(&entry)) {
             Ok(true) => {
+                self.note_complete();
                 self.made.insert(entry.path);
                 Ok(())
             }

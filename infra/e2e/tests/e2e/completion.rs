@@ -196,6 +196,14 @@ fn completes_commands(shell: &Shell, terminal: &mut Terminal, home: &Path) {
             "--no-resume\n",
         ),
         ("netsocket ls docs --lon\t\r", "ls\ndocs\n", "--long\n"),
+        ("netsocket get --fo\t\r", "get\n", "--force\n"),
+        // By another name.
+        ("netsocket mge\t--fo\t\r", "mget\n", "--force\n"),
+        ("netsocket dir --lon\t\r", "dir\n", "--long\n"),
+        ("netsocket dir --con\t\r", "dir\n", "--con\n"),
+        // A place on this machine.
+        ("netsocket get x my\t\r", "get\nx\nmy files", "\n"),
+        ("netsocket mget x -f my\t\r", "mget\nx\n-f\nmy files", "\n"),
         (
             "netsocket-balancer ct\tdrai\t--dead\t9s\r",
             "ctl\ndrain\n--deadline",
