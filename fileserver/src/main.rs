@@ -146,9 +146,12 @@ fn variables() -> impl Iterator<Item = String> {
 }
 
 fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
-    let names = |config: &Config| {
+    let doubts = |config: &Config| {
         let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
-        unresolved(brokers.map(|broker| ("kafka", broker)))
+        let mut doubts = unresolved(brokers.map(|broker| ("kafka", broker)));
+        let exposed = config.exposure();
+        doubts.extend(exposed.map(|said| format!("listen = {}: {said}", config.listen)));
+        doubts
     };
     let summary = |config: &Config| {
         let admin = config.admin.map(|admin| format!(", admin at {admin}"));
@@ -159,7 +162,7 @@ fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
         NAME,
         misspelt_variables(variables()),
         judged,
-        names,
+        doubts,
         summary,
     ) {
         true => ExitCode::SUCCESS,

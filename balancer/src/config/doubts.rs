@@ -46,22 +46,24 @@ impl Config {
         open.chain(unused).chain(each).collect()
     }
 
-    /// That other machines may read everything at the admin address, or what is secret there on its way.
+    /// That other machines may read everything at the admin address, and what is secret there on its way.
     #[must_use]
-    pub fn exposed_admin(&self) -> Option<String> {
+    pub fn exposed_admin(&self) -> Vec<String> {
         if self.admin.is_local() {
-            return None;
+            return Vec::new();
         }
-        let said = match (&self.admin_read_token_file, &self.admin_tls) {
-            (None, _) => {
-                "whoever reaches it may read the page, the API and the metrics; admin_read_token_file asks for a secret"
-            }
-            (Some(_), None) => {
-                "secrets and passwords cross the network in the clear; [admin_tls] encrypts them"
-            }
-            (Some(_), Some(_)) => return None,
-        };
-        Some(format!("admin = {}: {said}", self.admin))
+        let open = "whoever reaches it may read the page, the API and the metrics; admin_read_token_file asks for a secret";
+        let clear =
+            "secrets and passwords cross the network in the clear; [admin_tls] encrypts them";
+        let secrets = [&self.admin_read_token_file, &self.admin_token_file];
+        let is_clear = self.admin_tls.is_none() && secrets.iter().any(|it| it.is_some());
+        let said = [
+            self.admin_read_token_file.is_none().then_some(open),
+            is_clear.then_some(clear),
+        ];
+        let said = said.into_iter().flatten();
+        said.map(|said| format!("admin = {}: {said}", self.admin))
+            .collect()
     }
 
     /// Pools that nobody sends sessions to.

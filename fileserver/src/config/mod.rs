@@ -3,6 +3,7 @@
 //! Belongs here: reading and checking settings from file, environment and flags. Does not belong here: acting on them.
 
 mod credentials;
+pub(crate) mod exposure;
 mod kafka;
 mod keys;
 mod load;

@@ -1,7 +1,7 @@
 //! Start and stop of a file server: bind, sandbox, serve, drain.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::config::exposure::exposed;
 use crate::observe::admin::{self, SharedListener};
 use crate::observe::telemetry::figures;
 use crate::security::credential_store::CredentialStore;
@@ -235,20 +236,6 @@ fn log_exposure(address: SocketAddr, credential_store: &CredentialStore) {
     }
 }
 
-/// Why the address is exposed to other machines; nothing if it is protected or on loopback.
-fn exposed(address: IpAddr, tls: bool, tokens: bool) -> Option<&'static str> {
-    match (address.to_canonical().is_loopback(), tls, tokens) {
-        (true, ..) | (_, true, _) => None,
-        (false, false, true) => Some(
-            "tokens and files cross the network unencrypted: set tls_certificate, or listen on loopback",
-        ),
-        (false, false, false) => Some(
-            "anyone who can reach this address can read all files, and files cross the network unencrypted: set \
-             tls_certificate and tls_client_ca or token_file, or listen on loopback",
-        ),
-    }
-}
-
 /// Waits for the sessions to end, and closes those still open at the deadline.
 async fn drain(service: &Service, sessions: &TaskTracker, deadline: Duration) {
     sessions.close();
@@ -289,20 +276,6 @@ fn start_heartbeat(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_others_can_reach_is_exposed() {
-        let said = |address: &str, tls, tokens| exposed(address.parse().unwrap(), tls, tokens);
-        for loopback in ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(said(loopback, false, false), None);
-        }
-        for reachable in ["0.0.0.0", "192.0.2.1", "::", "2001:db8::1"] {
-            assert!(said(reachable, false, false).is_some_and(|said| said.contains("all files")));
-            assert!(said(reachable, false, true).is_some_and(|said| said.contains("tokens")));
-            assert_eq!(said(reachable, true, false), None);
-            assert_eq!(said(reachable, true, true), None);
-        }
-    }
 
     #[test]
     fn an_address_in_use_is_named() {

@@ -36,6 +36,10 @@ const WORDS: [(&str, &[&str]); 29] = [
 /// The key that means the same as this word of HAProxy's, among those that are known.
 pub(crate) fn meant<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
+    if known.contains(&word.as_str()) {
+        // It is ours, in capitals.
+        return None;
+    }
     let (_, ours) = WORDS.iter().find(|(theirs, _)| *theirs == word)?;
     let known_as = |ours: &&str| known.iter().find(|known| *known == ours);
     ours.iter().find_map(known_as).copied()

@@ -4,6 +4,8 @@ use crate::layers::Key;
 
 /// What all programs' variables begin with.
 const PREFIX: &str = "NETSOCKET_";
+/// So many are named at most.
+const FEW: usize = 5;
 
 /// What is said of each variable that no key has, but for a slip of the fingers. Others are left alone: they may be those of
 /// another program, and an orchestrator makes some of its own.
@@ -36,14 +38,10 @@ pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -
         if known().any(|env| env == name) {
             return None;
         }
-        // `NETSOCKET_TOKEN` for `NETSOCKET_TOKEN_FILE`.
-        let begun = |env: &&str| {
-            env.strip_prefix(&name)
-                .is_some_and(|rest| rest.starts_with('_'))
-        };
-        let mut longer = known().filter(begun);
-        if let (Some(only), None) = (longer.next(), longer.next()) {
-            return Some(format!("{name}: no such setting; did you mean {only}?"));
+        if word == "CONFIG" {
+            return Some(format!(
+                "{name}: no such setting; --config FILE names the file"
+            ));
         }
         let distances = known().filter_map(|env| {
             let distance = strsim::damerau_levenshtein(word, env.strip_prefix(PREFIX)?);
@@ -51,9 +49,70 @@ pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -
         });
         let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
         let is_slip = distance <= 2 && distance * 4 <= word.len();
-        is_slip.then(|| format!("{name}: no such setting; did you mean {nearest}?"))
+        let meant = match is_slip {
+            true => vec![nearest],
+            false => longer(&name, known()),
+        };
+        let (last, others) = meant.split_last()?;
+        let list = match others {
+            [] => (*last).to_owned(),
+            others => format!("{} or {last}", others.join(", ")),
+        };
+        Some(format!("{name}: no such setting; did you mean {list}?"))
     };
     let mut all: Vec<String> = set.into_iter().filter_map(said).collect();
     all.sort_unstable();
     all
+}
+
+/// Those that go on behind a name, if they are few: `NETSOCKET_TOKEN_FILE` for `NETSOCKET_TOKEN`.
+fn longer<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let goes_on = |env: &&str| env.strip_prefix(name).is_some_and(|it| it.starts_with('_'));
+    let longer: Vec<_> = known.filter(goes_on).collect();
+    match longer.len() {
+        0..=FEW => longer,
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_comes_before_what_goes_on_and_what_goes_on_is_listed_if_it_is_little() {
+        let keys = [
+            "BACKENDS",
+            "BACKEND_IDLE_TIMEOUT",
+            "ACCESS_LOG_TARGET",
+            "ACCESS_LOG_SCOPE",
+            "CHECK_A",
+            "CHECK_B",
+            "CHECK_C",
+            "CHECK_D",
+            "CHECK_E",
+            "CHECK_F",
+        ]
+        .map(|name| format!("{PREFIX}{name}").leak() as &'static str)
+        .map(|env| Key {
+            name: env,
+            env: Some(env),
+            flag: None,
+        });
+        let said = |name: &str| misspelt_variables(&keys, [format!("{PREFIX}{name}")]);
+        for (name, meant) in [
+            ("BACKEND", "did you mean NETSOCKET_BACKENDS?"),
+            (
+                "ACCESS_LOG",
+                "did you mean NETSOCKET_ACCESS_LOG_TARGET or NETSOCKET_ACCESS_LOG_SCOPE?",
+            ),
+            ("CONFIG", "--config FILE names the file"),
+        ] {
+            let expected = format!("{PREFIX}{name}: no such setting; {meant}");
+            assert_eq!(said(name), [expected]);
+        }
+        for name in ["CHECK", "SERVICE_HOST", "BACKENDS"] {
+            assert_eq!(said(name), [""; 0]);
+        }
+    }
 }

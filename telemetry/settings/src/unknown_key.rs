@@ -40,7 +40,9 @@ pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
     let not_here = match elsewhere(name, program) {
         Some(said) => {
             // Near is not near enough where it is right elsewhere.
-            meant = exact.or_else(|| with_prefix(name, known));
+            meant = exact
+                .or_else(|| with_prefix(name, known))
+                .or_else(|| only_longer(name, known));
             said
         }
         None if meant.is_some() => "unknown key".to_owned(),
@@ -112,6 +114,14 @@ fn with_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         word.is_some_and(|word| !word.contains('_'))
     };
     let mut longer = known.iter().filter(is_longer);
+    let only = longer.next()?;
+    longer.next().is_none().then_some(only)
+}
+
+/// The only key that goes on behind this one, as `token_file` does behind `token`.
+fn only_longer<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let goes_on = |key: &&&str| key.strip_prefix(name).is_some_and(|it| it.starts_with('_'));
+    let mut longer = known.iter().filter(goes_on);
     let only = longer.next()?;
     longer.next().is_none().then_some(only)
 }
@@ -192,6 +202,12 @@ mod tests {
                 "check_interval",
                 "a key of netsocket-balancer, not of netsocket-fileserver",
             ),
+            (
+                CLIENT,
+                "token",
+                "a key of netsocket-collector, not of netsocket; did you mean token_file?",
+            ),
+            (BALANCER, "Check", "unknown key; did you mean check?"),
             (FILE_SERVER, "LISTEN", "unknown key; did you mean listen?"),
             (
                 BALANCER,
