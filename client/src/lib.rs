@@ -88,7 +88,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
 use netsocket_settings::{
-    Judged, Problems, complain, misspelt_variables, report_config, unresolved,
+    CLIENT, Judged, Problems, complain, misspelt_variables, report_config, unresolved,
 };
 
 use crate::cmd::context::Context;
@@ -163,7 +163,7 @@ pub fn run(words: &[OsString]) -> Exit {
 /// What is said of environment variables that are probably misspelt.
 fn misspelt() -> Vec<String> {
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    misspelt_variables(&settings::KEYS, variables)
+    misspelt_variables(&settings::KEYS, &CLIENT, variables)
 }
 
 /// Says what is doubtful and what is wrong with the settings.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use netsocket_settings::{Check, Key, LOG_KEYS, Scalar};
+use netsocket_settings::{BALANCER, Check, Key, LOG_KEYS, Scalar};
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 use serde_json::{Map, Value};
 
@@ -63,7 +63,7 @@ impl<'a> Raw<'a> {
 
 /// What is said of environment variables that are probably misspelt.
 pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> {
-    netsocket_settings::misspelt_variables(&all_keys(), set)
+    netsocket_settings::misspelt_variables(&all_keys(), &BALANCER, set)
 }
 
 /// Every key that may be set, tables included.

@@ -1,6 +1,6 @@
 //! Every configuration key, with its environment variable and its flag.
 
-use netsocket_settings::{Key, LOG_KEYS};
+use netsocket_settings::{FILE_SERVER, Key, LOG_KEYS};
 use netsocket_telemetry::names::ENV_KAFKA;
 use netsocket_telemetry::settings::{ACCESS_KEYS, PRODUCER_KEYS};
 
@@ -86,7 +86,7 @@ pub(crate) const KEYS: [Key; 50] = [
 
 /// What is said of environment variables that are probably misspelt.
 pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> {
-    netsocket_settings::misspelt_variables(&KEYS, set)
+    netsocket_settings::misspelt_variables(&KEYS, &FILE_SERVER, set)
 }
 
 const fn key(name: &'static str, env: Option<&'static str>, flag: Option<&'static str>) -> Key {

@@ -1,6 +1,7 @@
 //! Environment variables that are probably misspelt: they would be ignored in silence.
 
 use crate::layers::Key;
+use crate::programs::Program;
 
 /// What all programs' variables begin with.
 const PREFIX: &str = "NETSOCKET_";
@@ -13,7 +14,7 @@ const FEW: usize = 5;
 /// # Examples
 ///
 /// ```
-/// use netsocket_settings::{Key, misspelt_variables};
+/// use netsocket_settings::{FILE_SERVER, Key, misspelt_variables};
 ///
 /// const KEYS: [Key; 3] = [
 ///     Key { name: "listen", env: Some("NETSOCKET_LISTEN"), flag: None },
@@ -23,7 +24,7 @@ const FEW: usize = 5;
 /// // An orchestrator sets the last but one for a service that is called netsocket.
 /// let set = ["NETSOCKET_LISTN", "NETSOCKET_CA", "NETSOCKET_ROTO", "NETSOCKET_LISTEN", "NETSOCKET_PORT", "LISTEN"];
 /// assert_eq!(
-///     misspelt_variables(&KEYS, set.map(str::to_owned)),
+///     misspelt_variables(&KEYS, &FILE_SERVER, set.map(str::to_owned)),
 ///     [
 ///         "NETSOCKET_CA: no such setting; did you mean NETSOCKET_CA_FILE?",
 ///         "NETSOCKET_LISTN: no such setting; did you mean NETSOCKET_LISTEN?",
@@ -31,7 +32,15 @@ const FEW: usize = 5;
 ///     ],
 /// );
 /// ```
-pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -> Vec<String> {
+pub fn misspelt_variables(
+    keys: &[Key],
+    program: &Program,
+    set: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    let is_of_others = |word: &str| {
+        let key = word.to_ascii_lowercase();
+        program.sisters().any(|it| it.keys.contains(&key.as_str()))
+    };
     let known = || keys.iter().filter_map(|key| key.env);
     let said = |name: String| {
         let word = name.strip_prefix(PREFIX)?;
@@ -51,6 +60,8 @@ pub fn misspelt_variables(keys: &[Key], set: impl IntoIterator<Item = String>) -
         let is_slip = distance <= 2 && distance * 4 <= word.len();
         let meant = match is_slip {
             true => vec![nearest],
+            // Those of other programs may stand in the same environment.
+            false if is_of_others(word) => return None,
             false => longer(&name, known()),
         };
         let (last, others) = meant.split_last()?;
@@ -78,6 +89,7 @@ fn longer<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::programs::BALANCER;
 
     #[test]
     fn a_slip_comes_before_what_goes_on_and_what_goes_on_is_listed_if_it_is_little() {
@@ -86,6 +98,7 @@ mod tests {
             "BACKEND_IDLE_TIMEOUT",
             "ACCESS_LOG_TARGET",
             "ACCESS_LOG_SCOPE",
+            "TOKEN_FILE_AGE",
             "CHECK_A",
             "CHECK_B",
             "CHECK_C",
@@ -99,7 +112,7 @@ mod tests {
             env: Some(env),
             flag: None,
         });
-        let said = |name: &str| misspelt_variables(&keys, [format!("{PREFIX}{name}")]);
+        let said = |name: &str| misspelt_variables(&keys, &BALANCER, [format!("{PREFIX}{name}")]);
         for (name, meant) in [
             ("BACKEND", "did you mean NETSOCKET_BACKENDS?"),
             (
@@ -111,7 +124,8 @@ mod tests {
             let expected = format!("{PREFIX}{name}: no such setting; {meant}");
             assert_eq!(said(name), [expected]);
         }
-        for name in ["CHECK", "SERVICE_HOST", "BACKENDS"] {
+        // The last one is a key of the client.
+        for name in ["CHECK", "SERVICE_HOST", "BACKENDS", "TOKEN_FILE"] {
             assert_eq!(said(name), [""; 0]);
         }
     }

@@ -84,7 +84,7 @@ pub(super) const KEYS: [Key; 16] = [
 
 /// What is said of environment variables that are probably misspelt.
 pub fn misspelt_variables(set: impl IntoIterator<Item = String>) -> Vec<String> {
-    netsocket_settings::misspelt_variables(&KEYS, set)
+    netsocket_settings::misspelt_variables(&KEYS, &COLLECTOR, set)
 }
 
 /// Serde cannot deny unknown fields beside a flattened struct; the table of keys does.

@@ -34,7 +34,9 @@ fn program(program: Program, home: &Scratch) -> Command {
     match program {
         Program::Balancer => command.args(["--backend", "server=127.0.0.1:9000"]),
         Program::Collector => command.env("INFLUXDB_TOKEN", TOKEN),
-        Program::Fileserver | Program::Client => &mut command,
+        // On all addresses, where it listens by default, it warns.
+        Program::Fileserver => command.env("NETSOCKET_LISTEN", "127.0.0.1:9000"),
+        Program::Client => &mut command,
     };
     command
 }
@@ -137,6 +139,9 @@ fn no_program_takes_a_variable_of_another_for_a_slip(_: &World) {
         let mut command = program(each, &home);
         // Not set is what is empty.
         command.envs(names.iter().map(|name| (name, "")));
+        if each == Program::Fileserver {
+            command.arg("--listen=127.0.0.1:9000");
+        }
         let ran = run(command, &["--check-config"]);
         assert_eq!(
             (ran.code, ran.stderr.as_str()),
@@ -159,7 +164,7 @@ fn names_without_an_address_are_warnings(_: &World) {
         ),
         (
             Program::Fileserver,
-            format!("--kafka={host}:9092,127.0.0.1:1"),
+            format!("--listen=127.0.0.1:1 --kafka={host}:9092,127.0.0.1:1"),
             1,
         ),
         (
