@@ -121,8 +121,8 @@ async fn several_are_removed_with_one_answer() {
 async fn what_is_refused_among_others_changes_nothing() {
     let (balancer, echo) = two_pools().await;
     let admin = balancer.admin;
-    let service = format!("{{\"listen\":\"127.0.0.1:0\",\"pool\":\"p\"}}");
-    done(admin, &["set-service", "s", &service]).await;
+    let service = r#"{"listen":"127.0.0.1:0","pool":"p"}"#;
+    done(admin, &["set-service", "s", service]).await;
     let before = done(admin, &["save"]).await;
     for (words, refused) in [
         (

@@ -101,7 +101,7 @@ impl Reloader {
     pub(crate) async fn differences(&self) -> Result<Vec<String>, ReloadError> {
         let source = self.source.clone().ok_or(ReloadError::NoSource)?;
         let read = spawn_blocking(move || source()).await;
-        let read = read.map_err(|fault| ReloadError::invalid(fault))??;
+        let read = read.map_err(ReloadError::invalid)??;
         Ok(differences(&read, &self.settings.load().config))
     }
 
