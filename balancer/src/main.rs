@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let (config, doubts) = match judged.and_then(Judged::finish_with_doubts) {
         Ok(judged) => judged,
         Err(problems) => {
-            inherited.refuse(&problems);
+            inherited.refuse(&problems.lines().join("\n"));
             return bad_start(&problems);
         }
     };

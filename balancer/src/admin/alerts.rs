@@ -16,7 +16,7 @@ use serde::Serialize;
 pub(super) use self::alert::{Alert, Severity};
 pub(super) use self::certificates::Certificate;
 use self::room::Room;
-pub(super) use self::settings::Refused;
+pub(super) use self::settings::{NotRestarted, Refused};
 use super::api::{BackendView, PoolView};
 use super::commands::Commands;
 use super::service_view::ServiceView;
@@ -40,7 +40,7 @@ pub(super) struct Facts<'a> {
     /// Where the latest reload was refused.
     pub(super) refused: Option<&'a Refused>,
     /// Where the latest restart failed.
-    pub(super) failed_restart: Option<&'a Refused>,
+    pub(super) failed_restart: Option<&'a NotRestarted>,
     /// How commands are typed for this balancer.
     pub(super) commands: &'a Commands,
     pub(super) pools: &'a [PoolView],
@@ -123,8 +123,8 @@ fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
         facts.now,
         commands,
     ));
-    alerts.extend(facts.refused.map(|it| it.of_reload(commands)));
-    alerts.extend(facts.failed_restart.map(|it| it.of_restart(commands)));
+    alerts.extend(facts.refused.map(|it| it.alert(commands)));
+    alerts.extend(facts.failed_restart.map(|it| it.alert(commands)));
     alerts
 }
 

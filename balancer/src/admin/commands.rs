@@ -83,6 +83,11 @@ impl Commands {
         }
     }
 
+    /// The command that tries whether a program of ours can be started.
+    pub(super) fn version(program: &str) -> String {
+        format!("`{} --version`", quoted(program))
+    }
+
     /// The command that checks the file of the settings.
     pub(super) fn check(&self) -> Option<&str> {
         self.check.as_deref()

@@ -96,7 +96,7 @@ fn without_secrets(given: &BTreeMap<String, String>) -> BTreeMap<String, String>
 
 impl<'a> From<&'a LatestReload> for Latest<'a> {
     fn from(latest: &'a LatestReload) -> Self {
-        let refused = latest.outcome.as_ref().err().map(ToString::to_string);
+        let refused = latest.outcome.as_ref().err().map(ReloadError::problems);
         Self {
             at: rfc3339(latest.at),
             result: if refused.is_none() {
@@ -105,11 +105,7 @@ impl<'a> From<&'a LatestReload> for Latest<'a> {
                 "refused"
             },
             changes: latest.outcome.as_ref().ok(),
-            problems: refused
-                .iter()
-                .flat_map(|all| all.lines())
-                .map(str::to_owned)
-                .collect(),
+            problems: refused.unwrap_or_default(),
         }
     }
 }
@@ -174,7 +170,7 @@ pub(super) fn reloaded(admin: &Admin, changes: Changes) -> Reloaded {
 /// Why nothing has.
 pub(super) fn refused(error: &ReloadError) -> Response {
     let status = match error {
-        ReloadError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         ReloadError::Occupied(_) => StatusCode::PRECONDITION_FAILED,
         ReloadError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         ReloadError::Draining => StatusCode::SERVICE_UNAVAILABLE,

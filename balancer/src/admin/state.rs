@@ -12,7 +12,7 @@ use netsocket_telemetry::{History, Producer};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::alerts::Refused;
+use super::alerts::{NotRestarted, Refused};
 use super::api;
 use super::audit::Changes;
 use super::commands::{Commands, Reach};
@@ -107,8 +107,8 @@ impl Admin {
             telemetry: self.producer.as_ref().map(Producer::stats),
             pools: pools.collect(),
             services: services(&self.shared, rates),
-            refused: settings.latest.as_deref().and_then(Refused::reload),
-            failed_restart: settings.failed_restart.as_deref().map(Refused::restart),
+            refused: settings.latest.as_deref().and_then(Refused::of),
+            failed_restart: settings.failed_restart.as_deref().map(NotRestarted::of),
         };
         // A reload may change what it takes.
         let commands = Commands::of(&Reach {

@@ -8,7 +8,7 @@ use netsocket_settings::dropped_lines;
 use netsocket_telemetry::ProducerStats;
 use serde::Serialize;
 
-use super::alerts::{Certificate, Condition, Facts, Refused};
+use super::alerts::{Certificate, Condition, Facts, NotRestarted, Refused};
 use super::api::PoolView;
 use super::commands::Commands;
 use super::identity::Identity;
@@ -124,7 +124,7 @@ pub(super) struct Parts {
     pub(super) pools: Vec<PoolView>,
     pub(super) services: Vec<ServiceView>,
     pub(super) refused: Option<Refused>,
-    pub(super) failed_restart: Option<Refused>,
+    pub(super) failed_restart: Option<NotRestarted>,
 }
 
 impl Status {

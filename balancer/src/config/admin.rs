@@ -45,14 +45,13 @@ impl fmt::Display for Ignored {
     /// One line: the first problem, and how many there are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problems(problems) = &self.0;
-        let first = problems.first().map(Problem::to_string);
+        let first = problems.first().map(Problem::line);
         let first = first.unwrap_or_default();
-        let first = first.lines().next().unwrap_or_default();
         // Which keys are known, or which was meant, says little here.
         let known = first.split_once("unknown key;");
         match known {
             Some((place, _)) => write!(f, "{place}unknown key")?,
-            None => f.write_str(first)?,
+            None => f.write_str(&first)?,
         }
         if let Some(more @ 1..) = problems.len().checked_sub(1) {
             write!(f, ", and {more} more")?;

@@ -45,6 +45,14 @@ pub(crate) enum Edit {
 pub(crate) struct EditError(String);
 
 impl Document {
+    /// The document that a settings file is.
+    ///
+    /// # Errors
+    /// It is no TOML.
+    pub(crate) fn of_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text).map(|document| Self(Arc::new(document)))
+    }
+
     /// The document with a change in it.
     pub(crate) fn changed(&self, edit: &Edit) -> Result<Self, EditError> {
         if self.0.is_empty() {

@@ -101,7 +101,7 @@ impl LifecycleExecutor {
                     Err(error) => {
                         error!(%error, "restart failed, this process keeps serving");
                         let settings = self.settings.load();
-                        let settings = settings.after_failed_restart(error.to_string());
+                        let settings = settings.after_failed_restart(&error);
                         self.settings.store(Arc::new(settings));
                         drop(answer.send(Err(error)));
                     }
@@ -114,7 +114,8 @@ impl LifecycleExecutor {
         self.manager.reloading();
         let _over = ReloadOver(self);
         let outcome = self.reloader.reload(&self.shared).await;
-        let refusal = outcome.as_ref().err().map(ToString::to_string);
+        let refusal = outcome.as_ref().err();
+        let refusal = refusal.map(|error| error.problems().join("; "));
         self.manager.refused(refusal);
         outcome
     }

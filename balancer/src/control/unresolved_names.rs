@@ -13,8 +13,8 @@ use crate::control::discovery::{Ask as _, Dns};
 /// Time for all questions to DNS servers together.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A sentence for each name of a backend, of a group in DNS or of a Kafka broker that has no address. Blocks for a bounded
-/// time.
+/// A sentence for each name of a backend, of a group in DNS or of a Kafka broker that has no address; without the first a
+/// start fails. Blocks for a bounded time.
 ///
 /// # Examples
 ///
@@ -38,7 +38,12 @@ pub fn unresolved_names(config: &Config) -> Vec<String> {
     let backends = backends.map(|backend| (format!("backend {}", backend.name), &backend.host));
     let brokers = config.producer.iter().flat_map(|kafka| &kafka.brokers);
     let brokers = brokers.map(|broker| ("kafka".to_owned(), broker));
-    let mut said = unresolved(backends.chain(brokers));
+    let mut said = unresolved(backends);
+    // The host of each such backend is looked up once, then.
+    for sentence in &mut said {
+        sentence.push_str("; a start and a reload need it");
+    }
+    said.extend(unresolved(brokers));
     said.extend(groups_without_members(&pools));
     said
 }
@@ -75,4 +80,36 @@ async fn problem(dns: &Dns, group: &Group) -> Option<String> {
     };
     let (name, question) = (&group.name, &group.question);
     Some(format!("backend {name}: cannot resolve {question}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use netsocket_settings::{Flag, Layers};
+
+    use super::*;
+
+    #[test]
+    fn what_a_start_needs_is_told_from_what_it_does_without() {
+        // The system refuses a label this long without a question to the network.
+        let long = "x".repeat(64);
+        let flags = vec![
+            ("backends", Flag::Many(vec![format!("a={long}.example:1")])),
+            ("kafka", Flag::One(format!("{long}.example:2"))),
+        ];
+        let config = Config::load(&Layers { file: None, flags }, |_| None).unwrap();
+        let said = unresolved_names(&config);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].starts_with("backend a: cannot resolve "),
+            "{said:?}"
+        );
+        assert!(
+            said[0].ends_with("; a start and a reload need it"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].starts_with("kafka: ") && !said[1].contains("need it"),
+            "{said:?}"
+        );
+    }
 }

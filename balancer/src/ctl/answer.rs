@@ -283,6 +283,8 @@ pub(super) struct Differences {
     pub(super) differences: Vec<String>,
     /// What they are compared with; none: flags and environment.
     pub(super) settings_file: Option<String>,
+    /// Whether weights or drains were set that are no settings.
+    pub(super) states_set: bool,
 }
 
 /// `/api/v1/reload`

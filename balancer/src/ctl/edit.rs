@@ -9,8 +9,10 @@ use super::command::Action;
 use super::console::Console;
 use super::error::CtlError;
 use super::http::{Change, encoded, parsed};
+use super::rehearsal::rehearse;
 use super::removal::{self, in_pool};
 use super::{values, view};
+use crate::config::Edit;
 
 /// Tables that would be right.
 const POOL: &str = r#"{"backends": ["a=10.0.0.9:9000"]}"#;
@@ -22,7 +24,7 @@ impl Console {
         let status = || parsed(&self.client.ask("GET", "/api/v1/pools", "")?);
         let mut done: Option<Reloaded> = None;
         let mut ended = Ok(());
-        for change in requests(action, status)? {
+        for change in requests(action, status, || self.settings())? {
             let said = match self.client.change(&change) {
                 Ok(said) => said,
                 Err(error) => {
@@ -46,35 +48,42 @@ impl Console {
     }
 }
 
-/// What an action asks for. `status` is asked for where several names have to be there.
+/// What an action asks for. Where it removes several, `status` is asked whether they are there, and `settings` whether they
+/// may go.
 fn requests(
     action: &Action,
     status: impl FnOnce() -> Result<Status, CtlError>,
+    settings: impl FnOnce() -> Result<String, CtlError>,
 ) -> Result<Vec<Change>, CtlError> {
-    let paths: Vec<String> = match action {
+    let edits: Vec<Edit> = match action {
         Action::Remove { places } => {
             let places = match places.as_slice() {
                 [only] => vec![in_pool(only)],
                 several => removal::backends(&status()?, several)?,
             };
-            let paths = places.iter().map(|(pool, name)| backend_path(pool, name));
-            paths.collect()
+            let edits = places.into_iter();
+            edits
+                .map(|(pool, name)| Edit::RemoveBackend(pool, name))
+                .collect()
         }
         Action::RemovePool { names } => {
             let known = |status: Status| status.pools.into_iter().map(|it| it.name).collect();
             let names = several("pool", names, status, known)?;
-            names.iter().map(|name| path("pools", name)).collect()
+            names.into_iter().map(Edit::RemovePool).collect()
         }
         Action::RemoveService { names } => {
             let known = |status: Status| status.services.into_iter().map(|it| it.name).collect();
             let names = several("service", names, status, known)?;
-            names.iter().map(|name| path("services", name)).collect()
+            names.into_iter().map(Edit::RemoveService).collect()
         }
         set => return Ok(vec![request(set)?]),
     };
-    let changes = paths.into_iter().map(|path| Change {
+    if edits.len() > 1 {
+        rehearse(&settings()?, &edits)?;
+    }
+    let changes = edits.iter().map(|edit| Change {
         method: "DELETE",
-        path,
+        path: edit_path(edit),
         body: String::new(),
         only_new: false,
     });
@@ -163,6 +172,17 @@ fn json(table: &str, example: &str) -> Result<String, CtlError> {
     }
 }
 
+/// Where the API has what an edit is about.
+fn edit_path(edit: &Edit) -> String {
+    match edit {
+        Edit::SetBackend(pool, name, _) | Edit::RemoveBackend(pool, name) => {
+            backend_path(pool, name)
+        }
+        Edit::SetPool(name, _) | Edit::RemovePool(name) => path("pools", name),
+        Edit::SetService(name, _) | Edit::RemoveService(name) => path("services", name),
+    }
+}
+
 fn path(kind: &str, name: &str) -> String {
     format!("/api/v1/{kind}/{}", encoded(name))
 }
@@ -189,7 +209,12 @@ mod tests {
         let asked = |line: &str| {
             let words = line.split(' ');
             let action = Line::parse_from(words).arguments.action;
-            let mut asked = requests(&action, || unreachable!("one name")).unwrap();
+            let mut asked = requests(
+                &action,
+                || unreachable!("one name"),
+                || unreachable!("one change"),
+            )
+            .unwrap();
             assert_eq!(asked.len(), 1);
             asked.remove(0)
         };

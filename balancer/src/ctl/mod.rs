@@ -33,6 +33,7 @@ mod console;
 mod edit;
 mod error;
 mod http;
+mod rehearsal;
 mod removal;
 mod save;
 mod secret_input;
@@ -47,7 +48,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use netsocket_credentials::FileError;
-use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problems};
+use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problem, Problems};
 
 use self::answer::{Differences, Reloaded, Sessions, Status, Transitions};
 use self::backends::Ask;
@@ -206,7 +207,7 @@ fn settings(
         }
         // It is known where the balancer is; only the token would have been of use.
         Err(Problems(problems)) if is_given => {
-            let first = problems.first().map(ToString::to_string);
+            let first = problems.first().map(Problem::line);
             warn(&first.unwrap_or_default());
             Ok(None)
         }

@@ -50,15 +50,19 @@ fn changes(done: &str, reloaded: &Reloaded) -> String {
 
 /// How the running settings differ from those that a reload would read: a line each.
 pub(super) fn differences(it: &Differences) -> String {
-    if it.differences.is_empty() {
+    let lines = it.differences.iter();
+    let mut text: String = lines.map(|line| printable(line) + "\n").collect();
+    if text.is_empty() {
         let those = match &it.settings_file {
             Some(file) => printable(file),
             None => WITHOUT_FILE.to_owned(),
         };
-        return format!("the running settings are those of {those}\n");
+        text = format!("the running settings are those of {those}\n");
     }
-    let lines = it.differences.iter();
-    lines.map(|line| printable(line) + "\n").collect()
+    if it.states_set {
+        text.push_str("weights and drains set by ctl are not compared\n");
+    }
+    text
 }
 
 /// The balancer in a few lines.

@@ -203,6 +203,18 @@ async fn a_balancer_without_a_file_says_so() {
     let flags = "its flags and environment (it has no settings file)\n";
     let same = format!("the running settings are those of {flags}");
     assert_eq!(done(admin, &["diff"]).await, same);
+    let states = format!("{same}weights and drains set by ctl are not compared\n");
+    let name = "echo";
+    for (set, undo) in [
+        (&["weight", name, "5"][..], &["weight", name, "1"][..]),
+        (&["drain", name], &["ready", name]),
+        (&["maintenance", name], &["ready", name]),
+    ] {
+        done(admin, set).await;
+        assert_eq!(done(admin, &["diff"]).await, states, "{set:?}");
+        done(admin, undo).await;
+        assert_eq!(done(admin, &["diff"]).await, same, "{undo:?}");
+    }
     let add = format!("more={}", echo.address);
     done(admin, &["add", &add]).await;
     let output = ctl(admin, &["diff"]).await;

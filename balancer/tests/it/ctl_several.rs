@@ -115,16 +115,38 @@ async fn several_are_removed_with_one_answer() {
     );
     let removed = done(admin, &["remove-pool", "p", "q"]).await;
     assert!(removed.contains("removed       p/x, q/y\n"), "{removed}");
-    // The last ones stay; what was done before is told.
-    done(admin, &["add", "d=127.0.0.1:9"]).await;
-    let output = ctl(admin, &["remove", "d", "c"]).await;
-    let (code, out, error) = said(&output);
-    assert_eq!(code, Some(1));
-    assert!(out.ends_with("removed       d\n"), "{out}");
-    assert!(
-        error.contains("c is the last backend of pool default"),
-        "{error}"
-    );
+}
+
+#[tokio::test]
+async fn what_is_refused_among_others_changes_nothing() {
+    let (balancer, echo) = two_pools().await;
+    let admin = balancer.admin;
+    let service = r#"{"listen":"127.0.0.1:0","pool":"p"}"#;
+    done(admin, &["set-service", "s", service]).await;
+    let before = done(admin, &["save"]).await;
+    for (words, refused) in [
+        (
+            &["remove", "a", "b", "c"][..],
+            "c is the last backend of pool default",
+        ),
+        (
+            &["remove", "default/a", "files/a", "files/m", "files/n"],
+            "n is the last backend of pool files",
+        ),
+        (&["remove-pool", "q", "p"], "service s uses pool p"),
+        (
+            &["remove-service", "s", "default"],
+            "service default cannot be removed",
+        ),
+    ] {
+        let output = ctl(admin, words).await;
+        let (code, out, error) = said(&output);
+        assert_eq!((code, out), (Some(1), ""), "{words:?}: {error}");
+        assert!(error.contains(refused), "{words:?}: {error}");
+        assert!(error.ends_with("nothing was changed\n"), "{error}");
+    }
+    assert_eq!(done(admin, &["save"]).await, before);
+    drop(echo);
 }
 
 #[tokio::test]

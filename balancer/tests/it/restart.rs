@@ -188,6 +188,12 @@ async fn a_new_process_with_bad_settings_leaves_the_old_one_serving() {
     assert_eq!(family.serving(), old);
     let client = TcpStream::connect(family.first.address).await.unwrap();
     assert_eq!(converse(client).await, "echo");
+    // What is quoted of a file is for terminals.
+    fs::write(&file, "workers =\n").unwrap();
+    family.first.send(Signal::USR2);
+    family.first.said(&["restart failed", "is missing"]).await;
+    let told = family.first.get("/api/v1/pools").await;
+    assert!(told.contains(":1:10: the value is missing\""), "{told}");
     // And when it is mended, the next attempt succeeds; what needed a restart is in force.
     fs::write(&file, "workers = 1\n").unwrap();
     assert_ne!(Some(family.restart().await), old);
@@ -216,6 +222,9 @@ async fn a_program_that_is_gone_or_new() {
         .first
         .said(&["restart failed", "cannot start the new process"])
         .await;
+    let advice = format!("See to it that `{} --version` works", place.display());
+    let told = family.first.get("/api/v1/pools").await;
+    assert!(told.contains(&advice), "{told}");
     // What is put in its place is what is started.
     symlink("/bin/false", &place).unwrap();
     family.first.send(Signal::USR2);

@@ -31,6 +31,27 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The problem in one line, without what is quoted from a file below it: for logs and lists.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use netsocket_settings::Problem;
+    ///
+    /// let problem = Problem {
+    ///     origin: "balancer.toml:1:4".to_owned(),
+    ///     key: String::new(),
+    ///     given: String::new(),
+    ///     allowed: "the value is missing\n1 | a =\n  |    ^".to_owned(),
+    /// };
+    /// assert_eq!(problem.line(), "balancer.toml:1:4: the value is missing");
+    /// ```
+    #[must_use]
+    pub fn line(&self) -> String {
+        let said = self.to_string();
+        said.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// The line and the column in a file, if `origin` is `FILE:LINE:COLUMN`.
     pub(crate) fn place(&self) -> Option<(usize, usize)> {
         let mut parts = self.origin.rsplitn(3, ':').map(str::parse);
@@ -58,9 +79,17 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every problem found in one pass over the settings; displays as one line each.
+/// Every problem found in one pass over the settings; displays as a line each, with what is quoted from a file below it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// Each problem in one line: see [`Problem::line`].
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.0.iter().map(Problem::line).collect()
+    }
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

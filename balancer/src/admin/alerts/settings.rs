@@ -3,9 +3,10 @@
 use super::alert::{Alert, Severity};
 use crate::admin::commands::Commands;
 use crate::admin::time::rfc3339;
+use crate::control::handover::RestartCause;
 use crate::control::reload::{FailedRestart, LatestReload};
 
-/// Something that changed nothing.
+/// A reload that changed nothing.
 #[derive(Debug, Default)]
 pub(in crate::admin) struct Refused {
     pub(super) at: String,
@@ -14,23 +15,15 @@ pub(in crate::admin) struct Refused {
 }
 
 impl Refused {
-    pub(in crate::admin) fn reload(latest: &LatestReload) -> Option<Self> {
-        let said = latest.outcome.as_ref().err()?.to_string();
+    pub(in crate::admin) fn of(latest: &LatestReload) -> Option<Self> {
+        let error = latest.outcome.as_ref().err()?;
         Some(Self {
             at: rfc3339(latest.at),
-            problems: said.lines().map(str::to_owned).collect(),
+            problems: error.problems(),
         })
     }
 
-    pub(in crate::admin) fn restart(failed: &FailedRestart) -> Self {
-        Self {
-            at: rfc3339(failed.at),
-            problems: failed.problem.lines().map(str::to_owned).collect(),
-        }
-    }
-
-    /// The alert of a reload.
-    pub(super) fn of_reload(&self, commands: &Commands) -> Alert {
+    pub(super) fn alert(&self, commands: &Commands) -> Alert {
         Alert {
             severity: Severity::Warning,
             what: format!("The last reload was refused: {}", self.summary()),
@@ -40,23 +33,61 @@ impl Refused {
         }
     }
 
-    /// The alert of a restart.
-    pub(super) fn of_restart(&self, commands: &Commands) -> Alert {
-        Alert {
-            severity: Severity::Warning,
-            what: format!("The last restart failed: {}", self.summary()),
-            clients: "are served by the process of before".to_owned(),
-            since: Some(self.at.clone()),
-            todo: vec![correct(commands, "restart again")],
-        }
-    }
-
     /// The first problem, and how many there are.
     fn summary(&self) -> String {
         let first = self.problems.first().map_or("", String::as_str);
         match self.problems.len().saturating_sub(1) {
             0 => first.to_owned(),
             more => format!("{first}, and {more} more"),
+        }
+    }
+}
+
+/// A restart after which this process went on.
+#[derive(Debug)]
+pub(in crate::admin) struct NotRestarted {
+    pub(super) at: String,
+    pub(super) problem: String,
+    pub(super) cause: RestartCause,
+}
+
+impl NotRestarted {
+    pub(in crate::admin) fn of(failed: &FailedRestart) -> Self {
+        Self {
+            at: rfc3339(failed.at),
+            problem: failed.problem.clone(),
+            cause: failed.cause.clone(),
+        }
+    }
+
+    pub(super) fn alert(&self, commands: &Commands) -> Alert {
+        Alert {
+            severity: Severity::Warning,
+            what: format!("The last restart failed: {}", self.problem),
+            clients: "are served by the process of before".to_owned(),
+            since: Some(self.at.clone()),
+            todo: vec![self.todo(commands)],
+        }
+    }
+
+    fn todo(&self, commands: &Commands) -> String {
+        const THEN: &str = "restart again";
+        match &self.cause {
+            RestartCause::Settings => correct(commands, THEN),
+            RestartCause::Program(path) => {
+                let version = Commands::version(path);
+                format!("See to it that {version} works, then {THEN}.")
+            }
+            RestartCause::Time => format!(
+                "See in the log what the new process waited for; mend that, or set a longer `restart_timeout` and {}. \
+                 Then {THEN}.",
+                commands.ctl(&["reload"])
+            ),
+            RestartCause::Room => {
+                format!("See to it that the system has room for another process, then {THEN}.")
+            }
+            RestartCause::Unknown => "Stop the balancer and start it.".to_owned(),
+            RestartCause::Internal => format!("See the log of the balancer, then {THEN}."),
         }
     }
 }

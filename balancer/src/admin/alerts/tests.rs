@@ -397,21 +397,36 @@ fn which_query_of_dns_failed_is_told_with_a_command_that_works() {
 }
 
 #[test]
-fn a_restart_that_failed_is_told_like_a_reload_that_was_refused() {
+fn a_restart_that_failed_is_told_with_what_to_mend() {
+    use crate::control::handover::RestartCause as Cause;
+
     let pools = [pool("default", vec![backend("1", "up", None)])];
-    let failed = Refused {
-        at: NOW.to_owned(),
-        problems: vec!["the new process gave up: workers = 0".to_owned()],
-    };
-    let facts = Facts {
-        failed_restart: Some(&failed),
-        ..facts(&pools)
-    };
-    let (_, what, clients, todo) = only(&facts);
-    assert_eq!(
-        what,
-        "The last restart failed: the new process gave up: workers = 0"
-    );
-    assert_eq!(clients, "are served by the process of before");
-    assert!(todo.ends_with("then restart again."), "{todo}");
+    for (cause, advice) in [
+        (Cause::Settings, "Correct the settings, then restart again."),
+        (
+            Cause::Program("/opt/it is".to_owned()),
+            "See to it that `'/opt/it is' --version` works, then restart again.",
+        ),
+        (Cause::Time, "set a longer `restart_timeout`"),
+        (Cause::Room, "room for another process, then restart again."),
+        (Cause::Unknown, "Stop the balancer and start it."),
+        (
+            Cause::Internal,
+            "See the log of the balancer, then restart again.",
+        ),
+    ] {
+        let failed = NotRestarted {
+            at: NOW.to_owned(),
+            problem: "the new process gave up: x".to_owned(),
+            cause,
+        };
+        let facts = Facts {
+            failed_restart: Some(&failed),
+            ..facts(&pools)
+        };
+        let (_, what, clients, todo) = only(&facts);
+        assert_eq!(what, "The last restart failed: the new process gave up: x");
+        assert_eq!(clients, "are served by the process of before");
+        assert!(todo.contains(advice), "{todo}");
+    }
 }

@@ -23,5 +23,6 @@ pub use inheritance::{InheritError, Inherited};
 pub(crate) use inheritance::{InheritedListener, Predecessor};
 pub(crate) use manifest::Manifest;
 pub use manifest::VARIABLE;
+pub(crate) use successor::RestartCause;
 pub(crate) use successor::{InheritedSockets, PassedSockets, Successor};
 pub use successor::{Program, RestartError};

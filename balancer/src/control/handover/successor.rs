@@ -4,12 +4,14 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::io::dup;
+use netsocket_settings::reason;
+use rustix::io::{Errno, dup};
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -44,6 +46,11 @@ impl Program {
             arguments: arguments.collect(),
         })
     }
+
+    /// Its path, as it is shown.
+    fn name(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
 }
 
 /// Why a restart failed and the old process keeps serving.
@@ -58,15 +65,78 @@ pub enum RestartError {
     /// The program is not known.
     #[error("cannot tell which program to start")]
     NoProgram,
-    /// There is no descriptor left, or no such program.
-    #[error("cannot start the new process: {0}")]
-    Start(#[from] io::Error),
+    /// No process or descriptor is left for it.
+    #[error("cannot start the new process: {}", reason(.0))]
+    NoRoom(io::Error),
+    /// There is no such program, or it cannot be executed.
+    #[error("cannot start the new process: {program}: {}", reason(error))]
+    NotExecutable {
+        /// Its path.
+        program: String,
+        /// The error of the system.
+        error: io::Error,
+    },
     /// It gave up with this message.
     #[error("the new process gave up: {0}")]
     GaveUp(String),
+    /// It ended without a word.
+    #[error("the new process gave up: no answer, {status}")]
+    Ended {
+        /// The path of its program.
+        program: String,
+        /// How it ended.
+        status: String,
+    },
     /// It was not ready in time and was terminated.
     #[error("the new process was not ready within {0:?}")]
     NotReady(Duration),
+}
+
+/// What has to be mended before another restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RestartCause {
+    /// What the new process said.
+    Settings,
+    /// The program at this path.
+    Program(String),
+    /// It was too slow.
+    Time,
+    /// The system has no room for it.
+    Room,
+    /// Only a start from outside helps.
+    Unknown,
+    /// It is in the log.
+    Internal,
+}
+
+impl RestartError {
+    pub(crate) fn cause(&self) -> RestartCause {
+        match self {
+            Self::GaveUp(_) => RestartCause::Settings,
+            Self::NotExecutable { program, .. } | Self::Ended { program, .. } => {
+                RestartCause::Program(program.clone())
+            }
+            Self::NotReady(_) => RestartCause::Time,
+            Self::NoRoom(_) => RestartCause::Room,
+            Self::NoProgram => RestartCause::Unknown,
+            Self::Draining | Self::Panicked => RestartCause::Internal,
+        }
+    }
+
+    /// A program that could not be started.
+    fn not_started(program: &Program, error: io::Error) -> Self {
+        let is_room = matches!(
+            Errno::from_io_error(&error),
+            Some(Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+        );
+        match is_room {
+            true => Self::NoRoom(error),
+            false => Self::NotExecutable {
+                program: program.name(),
+                error,
+            },
+        }
+    }
 }
 
 /// The sockets that the new process inherits.
@@ -90,6 +160,8 @@ pub(crate) struct PassedSockets {
 /// A new process that is not trusted yet: it is ended when this is dropped.
 pub(crate) struct Successor {
     process: Option<Detached>,
+    /// The path of its program.
+    program: String,
 }
 
 impl Successor {
@@ -99,10 +171,11 @@ impl Successor {
         program: &Program,
         sockets: &InheritedSockets,
         manifest: impl FnOnce(PassedSockets) -> Manifest,
-    ) -> io::Result<(Self, File)> {
-        let (answer, ready) = pipe_with(PipeFlags::CLOEXEC)?;
+    ) -> Result<(Self, File), RestartError> {
+        let no_room = |errno: Errno| RestartError::NoRoom(errno.into());
+        let (answer, ready) = pipe_with(PipeFlags::CLOEXEC).map_err(no_room)?;
         // Copies that live on over the exec. No other program is started by this process, so nobody else gets them.
-        let keep = |socket: &dyn AsFd| dup(socket.as_fd());
+        let keep = |socket: &dyn AsFd| dup(socket.as_fd()).map_err(no_room);
         let listen = sockets.listen.iter();
         let listen = listen.map(|listener| keep(&listener.bound.socket));
         let listen: Vec<OwnedFd> = listen.collect::<Result<_, _>>()?;
@@ -115,7 +188,7 @@ impl Successor {
             service: Some(listener.service.name.to_string()),
         });
         let manifest = manifest(PassedSockets {
-            listen: clients.next().ok_or(io::ErrorKind::InvalidInput)?,
+            listen: clients.next().ok_or(RestartError::Draining)?,
             more_listen: clients.collect(),
             admin: InheritedSocket {
                 fd: admin.as_raw_fd(),
@@ -132,9 +205,11 @@ impl Successor {
         for name in PERSONAL_VARIABLES {
             command.env_remove(name);
         }
-        let process = Detached::spawn(&mut command)?;
+        let process = Detached::spawn(&mut command)
+            .map_err(|error| RestartError::not_started(program, error))?;
         let successor = Self {
             process: Some(process),
+            program: program.name(),
         };
         Ok((successor, answer.into()))
     }
@@ -164,7 +239,10 @@ impl Successor {
             "" => {
                 let status = self.end();
                 let status = status.map_or("no status".to_owned(), |status| status.to_string());
-                Err(RestartError::GaveUp(format!("no answer, {status}")))
+                Err(RestartError::Ended {
+                    program: mem::take(&mut self.program),
+                    status,
+                })
             }
             said => Err(RestartError::GaveUp(said.trim_end().replace('\n', "; "))),
         }

@@ -7,9 +7,14 @@ use crate::control::resolve::BindError;
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
-    /// The settings are invalid: all problems, one line each.
-    #[error("{0}")]
-    Invalid(String),
+    /// The settings are invalid: all problems.
+    #[error("{said}")]
+    Invalid {
+        /// As text for a terminal, with what is quoted from the file.
+        said: String,
+        /// One line each.
+        problems: Vec<String>,
+    },
     /// What was to be added is there already.
     #[error("{0}")]
     Occupied(String),
@@ -24,14 +29,72 @@ pub enum ReloadError {
     NoSource,
 }
 
+impl ReloadError {
+    /// Settings with this one problem.
+    pub(crate) fn invalid(problem: impl ToString) -> Self {
+        let said = problem.to_string();
+        Self::Invalid {
+            problems: vec![said.clone()],
+            said,
+        }
+    }
+
+    /// What is wrong, one line each.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        match self {
+            Self::Invalid { problems, .. } => problems.clone(),
+            other => vec![other.to_string()],
+        }
+    }
+}
+
 impl From<Problems> for ReloadError {
     fn from(problems: Problems) -> Self {
-        Self::Invalid(problems.to_string())
+        Self::Invalid {
+            said: problems.to_string(),
+            problems: problems.lines(),
+        }
     }
 }
 
 impl From<BindError> for ReloadError {
     fn from(error: BindError) -> Self {
-        Self::Invalid(error.to_string())
+        let said = error.to_string();
+        Self::Invalid {
+            problems: said.lines().map(str::to_owned).collect(),
+            said,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netsocket_settings::{Flag, Layers};
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_problem_that_quotes_the_file_is_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "a = 1\nworkers =\n").unwrap();
+        let layers = Layers {
+            file: Some(file.path()),
+            flags: Vec::new(),
+        };
+        let error = ReloadError::from(Config::load(&layers, |_| None).unwrap_err());
+        let problems = error.problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].ends_with(":2:10: the value is missing"),
+            "{problems:?}"
+        );
+        // For a terminal the place is shown.
+        assert!(error.to_string().contains("2 | workers ="), "{error}");
+        let flags = vec![("workers", Flag::One("0".to_owned()))];
+        let layers = Layers { file: None, flags };
+        let error = ReloadError::from(Config::load(&layers, |_| None).unwrap_err());
+        assert_eq!(error.problems().len(), error.to_string().lines().count());
     }
 }

@@ -101,7 +101,7 @@ impl Reloader {
     pub(crate) async fn differences(&self) -> Result<Vec<String>, ReloadError> {
         let source = self.source.clone().ok_or(ReloadError::NoSource)?;
         let read = spawn_blocking(move || source()).await;
-        let read = read.map_err(|fault| ReloadError::Invalid(fault.to_string()))??;
+        let read = read.map_err(ReloadError::invalid)??;
         Ok(differences(&read, &self.settings.load().config))
     }
 
@@ -122,7 +122,7 @@ impl Reloader {
             return Err(ReloadError::Occupied(said));
         }
         let document = settings.config.document.changed(edit);
-        let document = document.map_err(|error| ReloadError::Invalid(error.to_string()))?;
+        let document = document.map_err(ReloadError::invalid)?;
         let edited = match edit {
             Edit::SetBackend(pool, name, _) => Some((pool.clone(), name.clone())),
             _ => None,
@@ -190,7 +190,7 @@ impl Reloader {
             let secrets = secrets(&config)?;
             let logs = shared.access_logs.open(&config.access_logs());
             logs.map_err(|(target, error)| {
-                ReloadError::Invalid(format!("access_log_target {target}: {error}"))
+                ReloadError::invalid(format!("access_log_target {target}: {error}"))
             })?;
             let sockets = sockets::bind_new(&shared, &config)?;
             Ok(Validated {
@@ -203,7 +203,7 @@ impl Reloader {
         };
         // Files and the resolver are waited for.
         let validated = spawn_blocking(validate).await;
-        validated.unwrap_or_else(|fault| Err(ReloadError::Invalid(fault.to_string())))
+        validated.unwrap_or_else(|fault| Err(ReloadError::invalid(fault)))
     }
 
     /// From here on nothing can fail. Returns what is in force now.
@@ -284,8 +284,7 @@ fn announce(generation: u64, is_edit: bool, outcome: &Result<Changes, ReloadErro
             "{done}"
         ),
         Err(error) => {
-            let said = error.to_string();
-            for problem in said.lines() {
+            for problem in error.problems() {
                 if is_edit {
                     warn!(generation, problem, "change refused, nothing changed");
                 } else {

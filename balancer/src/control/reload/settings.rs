@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::changes::Changes;
 use super::error::ReloadError;
 use crate::config::Config;
+use crate::control::handover::{RestartCause, RestartError};
 
 /// The settings in force, and what became of the latest reload.
 #[derive(Debug, Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct Settings {
 pub(crate) struct FailedRestart {
     pub(crate) at: SystemTime,
     pub(crate) problem: String,
+    pub(crate) cause: RestartCause,
 }
 
 /// The latest reload.
@@ -44,10 +46,11 @@ impl Settings {
     }
 
     /// These, after a restart that failed.
-    pub(crate) fn after_failed_restart(&self, problem: String) -> Self {
+    pub(crate) fn after_failed_restart(&self, error: &RestartError) -> Self {
         let failed = FailedRestart {
             at: SystemTime::now(),
-            problem,
+            problem: error.to_string(),
+            cause: error.cause(),
         };
         Self {
             failed_restart: Some(Arc::new(failed)),

@@ -28,7 +28,7 @@ pub(super) fn bind_new(shared: &Shared, config: &Config) -> Result<Vec<NewSocket
                 Some(listener) => binding::take_over(plan, address, &listener)?,
                 None => binding::bind(plan, address)?.ok_or_else(|| {
                     let said = format!("service {}: listen {address}: needs a restart", plan.name);
-                    ReloadError::Invalid(said)
+                    ReloadError::invalid(said)
                 })?,
             });
         }
