@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use axum::http::header::{HOST, HeaderMap, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::audit;
+use super::credentials::{Credentials, TOKEN_WANTED};
 use super::peer::Peer;
 use super::state::{Admin, fresh};
 use crate::core::secret::same;
@@ -32,15 +33,35 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) enum Denied {
     CrossSite,
     ForeignHost,
+    /// None is configured.
     NoToken,
+    MissingToken,
     WrongToken,
+    /// It is the secret for reading.
+    ReadingToken,
 }
 
 impl Denied {
     fn status(self) -> StatusCode {
         match self {
-            Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::MissingToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             _ => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Whether the right token is all that it takes.
+    fn ends_with_a_token(self) -> bool {
+        !matches!(self, Self::CrossSite | Self::NoToken)
+    }
+
+    fn response(self) -> Response {
+        let said = format!("{self}\n");
+        match self.status() {
+            StatusCode::UNAUTHORIZED => {
+                let challenge = [(WWW_AUTHENTICATE, TOKEN_WANTED)];
+                (StatusCode::UNAUTHORIZED, challenge, said).into_response()
+            }
+            status => (status, said).into_response(),
         }
     }
 }
@@ -53,7 +74,13 @@ impl fmt::Display for Denied {
             Self::NoToken => {
                 "changes from another machine need a token (127.0.0.1, [::1] and a unix socket are this one): set admin_token_file and send Authorization: Bearer"
             }
-            Self::WrongToken => "the token is missing or wrong",
+            Self::MissingToken => {
+                "changes from another machine need a token, the secret of admin_token_file"
+            }
+            Self::WrongToken => "the token is wrong",
+            Self::ReadingToken => {
+                "this is the secret for reading (admin_read_token_file): changes need that of admin_token_file, or none from this machine"
+            }
         })
     }
 }
@@ -70,8 +97,7 @@ pub(super) async fn guard(
     let path = request.uri().path_and_query();
     let path = path.map_or_else(String::new, ToString::to_string);
     let place = (route.as_str(), path.as_str());
-    let rules = admin.shared.rules.load_full();
-    match authorize(peer, request.headers(), rules.admin_token.as_deref()) {
+    match judged(&admin, peer, request.headers()).await {
         Ok(()) => {
             let (head, body) = request.into_parts();
             // The handlers take no more either.
@@ -89,7 +115,7 @@ pub(super) async fn guard(
         }
         Err(denied) => {
             admin.changes.denied(peer, &method, place, denied);
-            (denied.status(), format!("{denied}\n")).into_response()
+            denied.response()
         }
     }
 }
@@ -111,16 +137,27 @@ pub(super) async fn whoami(
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let rules = admin.shared.rules.load_full();
-    let denied = authorize(peer, &headers, rules.admin_token.as_deref()).err();
+    let denied = judged(&admin, peer, &headers).await.err();
     let answer = WhoAmI {
         peer: peer.to_string(),
         changes: denied.is_none(),
         why: denied.map(|denied| denied.to_string()),
-        token: rules.admin_token.is_some()
-            && matches!(denied, Some(Denied::WrongToken | Denied::ForeignHost)),
+        token: admin.shared.rules.load().admin_token.is_some()
+            && denied.is_some_and(Denied::ends_with_a_token),
     };
     fresh(answer)
+}
+
+/// As [`authorize`]; the secret for reading is told from a wrong one.
+async fn judged(admin: &Admin, peer: Peer, headers: &HeaderMap) -> Result<(), Denied> {
+    let rules = admin.shared.rules.load_full();
+    let verdict = authorize(peer, headers, rules.admin_token.as_deref());
+    match (&rules.read_secret, verdict) {
+        (Some(secret), Err(Denied::WrongToken)) if admin.readers.admits(secret, headers).await => {
+            Err(Denied::ReadingToken)
+        }
+        _ => verdict,
+    }
 }
 
 /// Whether a request from `peer` with such headers may change something.
@@ -139,19 +176,23 @@ pub(super) fn authorize(
     if headers.contains_key(ORIGIN) && !own.iter().any(|own| text(&ORIGIN) == Some(own)) {
         return Err(Denied::CrossSite);
     }
-    let given = text(&AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    match (token, given) {
-        (Some(token), Some(given)) if same(token.as_bytes(), given.as_bytes()) => Ok(()),
-        (_, Some(_)) => Err(Denied::WrongToken),
-        (_, None) if peer.is_local() => {
+    // No password: a browser sends that without being asked to.
+    match (token, Credentials::of(headers)) {
+        (Some(token), Some(Credentials::Token(given)))
+            if same(token.as_bytes(), given.as_bytes()) =>
+        {
+            Ok(())
+        }
+        (_, Some(Credentials::Token(_))) => Err(Denied::WrongToken),
+        _ if peer.is_local() => {
             if is_plain_host(host) {
                 Ok(())
             } else {
                 Err(Denied::ForeignHost)
             }
         }
-        (Some(_), None) => Err(Denied::WrongToken),
-        (None, None) => Err(Denied::NoToken),
+        (Some(_), _) => Err(Denied::MissingToken),
+        (None, _) => Err(Denied::NoToken),
     }
 }
 
@@ -275,7 +316,14 @@ mod tests {
                 None,
                 Err(Denied::WrongToken),
             ),
-            (there, vec![own], secret, Err(Denied::WrongToken)),
+            (there, vec![own], secret, Err(Denied::MissingToken)),
+            // "x:s3cret": as a password it is good for reading only.
+            (
+                there,
+                vec![own, bearer("Basic eDpzM2NyZXQ=")],
+                secret,
+                Err(Denied::MissingToken),
+            ),
             (
                 there,
                 vec![own, bearer("Bearer s3cres")],
@@ -286,7 +334,7 @@ mod tests {
                 there,
                 vec![own, bearer("s3cret")],
                 secret,
-                Err(Denied::WrongToken),
+                Err(Denied::MissingToken),
             ),
             (
                 there,

@@ -1,19 +1,20 @@
 //! Who may read the page, the API and the metrics, where `admin_read_token_file` is set: whoever may change things anyway, and
-//! whoever knows the secret, as a bearer token or as the password of HTTP basic authentication. Probes are for all.
+//! whoever knows the secret or that for changes, as a bearer token or as the password of HTTP basic authentication. Probes are
+//! for all.
 
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{HeaderMap, WWW_AUTHENTICATE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::authorization::authorize;
+use super::credentials::{Credentials, PASSWORD_WANTED, TOKEN_WANTED};
 use super::peer::Peer;
 use super::state::Admin;
-
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"netsocket-balancer\"");
+use crate::core::secret::same;
 
 /// The middleware in front of everything that can be read.
 pub(super) async fn guard(
@@ -26,7 +27,11 @@ pub(super) async fn guard(
         return next.run(request).await;
     }
     let said = "reading needs the secret of admin_read_token_file: `ctl --token-file FILE`, or the password of a browser\n";
-    let challenge = [(WWW_AUTHENTICATE, CHALLENGE)];
+    let wanted = match Credentials::of(request.headers()) {
+        Some(Credentials::Token(_)) => TOKEN_WANTED,
+        _ => PASSWORD_WANTED,
+    };
+    let challenge = [(WWW_AUTHENTICATE, wanted)];
     (StatusCode::UNAUTHORIZED, challenge, said).into_response()
 }
 
@@ -35,13 +40,17 @@ async fn may_read(admin: &Admin, peer: Peer, headers: &HeaderMap) -> bool {
     let Some(secret) = &rules.read_secret else {
         return true;
     };
-    let header = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
     // A hash is slow on purpose: first what is not.
-    if authorize(peer, headers, rules.admin_token.as_deref()).is_ok() {
+    let token = rules.admin_token.as_deref();
+    if authorize(peer, headers, token).is_ok() || has(headers, token) {
         return true;
     }
-    let Some(header) = header else { return false };
-    admin.readers.accepts(secret, header).await
+    admin.readers.admits(secret, headers).await
+}
+
+/// Whether a request has the secret for changes, which a browser sends as a password.
+fn has(headers: &HeaderMap, token: Option<&str>) -> bool {
+    let given = Credentials::of(headers);
+    let both = given.as_ref().zip(token);
+    both.is_some_and(|(given, token)| same(token.as_bytes(), given.secret()))
 }

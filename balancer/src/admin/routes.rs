@@ -57,7 +57,7 @@ impl Routes {
         }
     }
 
-    /// A probe, for everybody.
+    /// A probe, or what a client learns about itself: for everybody, also where reading takes a secret.
     pub(super) fn probe<H, T>(mut self, path: &'static str, handler: H) -> Self
     where
         H: Handler<T, Arc<Admin>>,

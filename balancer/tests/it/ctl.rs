@@ -337,7 +337,7 @@ async fn a_token_is_sent_where_one_is_given() {
     let drain = ["--token-file", &right, "drain", "echo"];
     done(balancer.admin, &drain).await;
     let output = ctl(balancer.admin, &["--token-file", &wrong, "ready", "echo"]).await;
-    let expected = "netsocket-balancer: the token is missing or wrong\n";
+    let expected = "netsocket-balancer: the token is wrong\n";
     assert_eq!(said(&output), (Some(1), "", expected));
 }
 

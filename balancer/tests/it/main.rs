@@ -46,6 +46,7 @@ mod round_robin;
 mod routing;
 mod run_time;
 mod running;
+mod secrets;
 mod services;
 mod sessions;
 mod simulation;

@@ -105,7 +105,11 @@ impl Browser {
     fn page(&self) -> Option<Value> {
         let pages: Value = serde_json::from_slice(&self.ask("/json/list").ok()?).ok()?;
         let mut pages = pages.as_array()?.iter();
-        pages.find(|page| page["url"] == self.url.as_str()).cloned()
+        let shown = without_password(&self.url);
+        let is_ours = |url: &str| without_password(url) == shown;
+        pages
+            .find(|page| page["url"].as_str().is_some_and(is_ours))
+            .cloned()
     }
 
     /// It answers in HTTP/1.1 only, and tells the length.
@@ -130,6 +134,13 @@ impl Browser {
         reader.read_exact(&mut body)?;
         Ok(body)
     }
+}
+
+/// An address as the browser may show it.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let shown = rest.split_once('@').map_or(rest, |(_, shown)| shown);
+    format!("{scheme}://{shown}")
 }
 
 impl Drop for Browser {

@@ -12,15 +12,16 @@ function alone(backend) {
 }
 
 function backendActions(backend) {
-  const set = (state, title, text) => b => ask(title + " " + fullName(b), text + (state === "ready" ? "" : alone(b)), title, state !== "ready",
-    deadline => change("POST", "api/v1/backends/" + encodeURIComponent(fullName(b)) + "/" + state, deadline ? { deadline } : undefined, fullName(b) + ": " + title + " done"));
   const name = fullName(backend);
+  // What the button says, what is asked, what the answer to that is, what is done then, and what the consequences are.
   const all = {
-    ready: ["Ready", name, set("ready", "Put back into service", "It takes new sessions again as soon as it is healthy.")],
-    drain: ["Drain", name, set("drain", "Drain", "It takes no new sessions, but health checks go on.")],
-    maintenance: ["Maintenance", name, set("maintenance", "Take out of service", "It takes no new sessions and health checks stop.")],
+    ready: ["Ready", `put ${name} back into service`, "Put back into service", `${name} is back in service`, "It takes new sessions again as soon as it is healthy."],
+    drain: ["Drain", `drain ${name}`, "Drain", `${name} is draining`, "It takes no new sessions, but health checks go on."],
+    maintenance: ["Maintenance", `take ${name} out of service`, "Take out of service", `${name} is in maintenance`, "It takes no new sessions and health checks stop."],
   };
-  return !may || backend.state === "leaving" ? [] : Object.keys(all).filter(state => state !== backend.admin).map(state => all[state]);
+  const action = ([state, [label, doing, yes, done, text]]) => [label, name, b => ask(doing, text + (state === "ready" ? "" : alone(b)), yes, state !== "ready",
+    deadline => change("POST", "api/v1/backends/" + encodeURIComponent(name) + "/" + state, deadline ? { deadline } : undefined, doing, done, { name, state }))];
+  return !may || backend.state === "leaving" ? [] : Object.entries(all).filter(([state]) => state !== backend.admin).map(action);
 }
 
 function sessionActions(session) {
@@ -28,12 +29,13 @@ function sessionActions(session) {
 }
 
 function askEnd(session) {
-  ask("End the session of " + session.client, "Both connections are closed by reset.", "End it", false,
-    () => change("DELETE", "api/v1/sessions/" + session.id, undefined, "Session of " + session.client + " ended"));
+  const doing = "end the session of " + session.client;
+  ask(doing, "Both connections are closed by reset.", "End the session", false,
+    () => change("DELETE", "api/v1/sessions/" + session.id, undefined, doing, `The session of ${session.client} has ended`, null));
 }
 
-function ask(title, text, yes, deadline, act) {
-  say(byId("ask-title"), title);
+function ask(doing, text, yes, deadline, act) {
+  say(byId("ask-title"), doing[0].toUpperCase() + doing.slice(1) + "?");
   say(byId("ask-text"), text);
   say(byId("ask-yes"), yes);
   byId("ask-deadline").hidden = !deadline;
@@ -50,23 +52,66 @@ byId("ask-yes").addEventListener("click", () => {
 
 function headers() { return token ? { Authorization: "Bearer " + token } : {}; }
 
-async function change(method, path, body, done) {
+// The latest action, and what it made of which backend.
+const latestAction = { made: null, seen: false, timer: 0 };
+const NEWS_MS = 15000;
+
+// What went well is soon old news. What failed stays until the next action.
+function tell(text, isDone, made) {
+  clearTimeout(latestAction.timer);
+  Object.assign(latestAction, { made, seen: false, timer: isDone ? setTimeout(forget, NEWS_MS) : 0 });
+  say(byId("news"), clock(now) + ": " + text);
+}
+
+function forget() {
+  latestAction.made = null;
+  say(byId("news"), "");
+}
+
+// Somebody else has put the backend into another state. A snapshot on its way may be older than the action.
+function outdate(backends) {
+  if (!latestAction.made) return;
+  const { name, state } = latestAction.made;
+  if (backends.some(b => fullName(b) === name && b.admin === state)) latestAction.seen = true;
+  else if (latestAction.seen) forget();
+}
+
+async function change(method, path, body, doing, done, made) {
+  const failed = why => tell(`Could not ${doing}: ${why}`, false, null);
   try {
-    const answer = await fetch(path, { method, headers: headers(), body: body && JSON.stringify(body) });
-    say(byId("news"), answer.ok ? done : "Failed: " + (await answer.text()).trim());
+    const answer = await fetch(here(path), { method, headers: headers(), body: body && JSON.stringify(body) });
+    if (answer.ok) return tell(done, true, made);
+    failed((await answer.text()).trim());
+    // What it may do has changed.
+    if (answer.status === 401 || answer.status === 403) rights();
   } catch {
-    say(byId("news"), "Failed: no answer");
+    failed("no answer");
+  }
+}
+
+async function whoami() {
+  try {
+    const answer = await fetch(here("api/v1/whoami"), { cache: "no-store", headers: headers() });
+    return await answer.json();
+  } catch {
+    return { changes: false, why: "no answer to what this page may do", token: false };
   }
 }
 
 async function rights() {
-  const answer = await (await fetch("api/v1/whoami", { cache: "no-store", headers: headers() })).json();
+  let answer = await whoami();
+  const { why } = answer;
+  // It may do more without the wrong token than with it.
+  if (token && answer.token) {
+    token = "";
+    answer = await whoami();
+  }
   may = answer.changes;
   const line = byId("rights");
   line.replaceChildren();
   rights.form?.remove();
   if (may) return;
-  line.append("Read only: " + answer.why + ". ");
+  line.append(`Read only: ${why}. `);
   if (!answer.token) return;
   const input = make("input", { type: "password", autocomplete: "off", "aria-label": "Token" });
   const button = make("button", { type: "submit" }, "Use this token");

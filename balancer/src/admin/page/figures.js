@@ -3,6 +3,8 @@
 // Figures and times, as the server writes them.
 const NAMED = 3; // of a list in a sentence
 const byId = id => document.getElementById(id);
+// `fetch` takes no address with a password, as that of the page may be.
+const here = path => new URL(path, location.origin + location.pathname).href;
 function bytes(count) {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let unit = 0;

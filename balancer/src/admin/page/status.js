@@ -79,7 +79,7 @@ function showChanges(transitions) {
 
 // All that the balancer knows of.
 async function loadChanges() {
-  const { transitions } = await (await fetch("api/v1/transitions", { cache: "no-store" })).json();
+  const { transitions } = await (await fetch(here("api/v1/transitions"), { cache: "no-store" })).json();
   addChanges(transitions);
 }
 
@@ -123,6 +123,7 @@ function show(snapshot) {
   const upBy = new Map(snapshot.pools.map(pool => [pool.name, upOf(pool.backends)]));
   tables.services.show(services.map(service => ({ ...service, up: upBy.get(service.pool) })));
   tables.backends.show(list);
+  outdate(list);
   showChanges(snapshot.transitions ?? []);
   showSessions(snapshot);
   plots();
@@ -138,14 +139,14 @@ function showSessions(snapshot) {
 
 async function start() {
   chart.start();
-  rights().catch(() => {});
+  rights();
   loadChanges().catch(() => {});
   try {
-    const { records } = await (await fetch("api/v1/history", { cache: "no-store" })).json();
+    const { records } = await (await fetch(here("api/v1/history"), { cache: "no-store" })).json();
     for (const r of records) addPoint(pointOf(r.ts, r.active_clients, r.client_count, r.backends ?? [], r));
     plots();
   } catch { /* The events will tell. */ }
-  const events = new EventSource("api/v1/events");
+  const events = new EventSource(here("api/v1/events"));
   events.addEventListener("snapshot", event => show(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     if (latest) {

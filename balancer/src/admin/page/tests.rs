@@ -76,3 +76,12 @@ fn nonces_differ() {
     assert!(nonces[0].len() == 32 && nonces[0] != nonces[1]);
     assert!(policy("abc").contains("script-src 'nonce-abc'"));
 }
+
+/// An address that the browser resolves may have a password in it, and then is refused.
+#[test]
+fn the_script_asks_without_the_password_of_the_pages_address() {
+    for ask in ["fetch(", "EventSource("] {
+        let mut asked = SCRIPT.split(ask).skip(1);
+        assert!(asked.all(|rest| rest.starts_with("here(")), "{ask}");
+    }
+}

@@ -45,6 +45,7 @@ mod lifecycle;
 mod old_wire;
 mod output_files;
 mod page;
+mod page_actions;
 mod prometheus;
 mod readers;
 mod relay;
@@ -181,6 +182,7 @@ fn all() -> Vec<Test> {
         old_wire::tests(),
         output_files::tests(),
         page::tests(),
+        page_actions::tests(),
         prometheus::tests(),
         relay::tests(),
         services::tests(),

@@ -38,7 +38,7 @@ const PICTURES: &str = "NETSOCKET_PAGE_PICTURES";
 const CHECKS: &str = "instance = \"lb-test\"\n[check]\ninterval = \"1s\"\nfast_interval = \"100ms\"\ndown_interval = \"200ms\"\n";
 
 /// Waits until an expression has that value.
-fn becomes(page: &mut DevTools, expression: &str, wanted: &Value) {
+pub(crate) fn becomes(page: &mut DevTools, expression: &str, wanted: &Value) {
     // Rows and title are there before the scripts, and so before the names that they give to things.
     let once_there = format!(
         "(() => {{ try {{ return {expression}; }} catch (error) {{ if (error instanceof ReferenceError) return null; throw error; }} }})()"
@@ -49,12 +49,12 @@ fn becomes(page: &mut DevTools, expression: &str, wanted: &Value) {
 }
 
 /// What an element says.
-fn said(page: &mut DevTools, selector: &str) -> String {
+pub(crate) fn said(page: &mut DevTools, selector: &str) -> String {
     let said = page.value(&format!("document.querySelector({selector:?}).innerText"));
     said.as_str().unwrap_or_default().to_owned()
 }
 
-fn change(admin: SocketAddr, method: &str, path: &str) {
+pub(crate) fn change(admin: SocketAddr, method: &str, path: &str) {
     let answer = http::request(admin, method, path, &[], b"").unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
