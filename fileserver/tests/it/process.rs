@@ -182,7 +182,8 @@ fn a_root_that_cannot_be_shared_is_a_problem_of_the_settings() {
             ("/no/such", "no such file or directory"),
             ("/etc/passwd", "not a directory"),
         ] {
-            let (code, said, error) = outcome(&[&["--root", root], check].concat());
+            let flags = ["--root", root, "--listen", "127.0.0.1:9000"];
+            let (code, said, error) = outcome(&[&flags[..], check].concat());
             let expected = format!("netsocket-fileserver: --root: root = \"{root}\": {problem}\n");
             assert_eq!((code, said.as_str(), error), (2, "", expected));
         }
