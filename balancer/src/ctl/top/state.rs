@@ -278,9 +278,16 @@ impl State {
     }
 
     fn confirm(&mut self, to: &'static str, status: &Status) {
-        match &self.chosen {
+        if !matches!(self.panel, Panel::Backends) {
+            "choose a backend in the view of backends: tab".clone_into(&mut self.news);
+            return;
+        }
+        // Only what is on the screen is acted on.
+        let all = self.backends(status);
+        let place = self.chosen_place(&all);
+        match place.and_then(|place| all.get(place)) {
             Some(backend) => {
-                let backend = backend.clone();
+                let backend = backend.full_name();
                 let is_last = to != "ready" && is_last(&backend, status);
                 self.prompt = Prompt::Confirm(Change {
                     backend,

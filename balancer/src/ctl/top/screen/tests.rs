@@ -165,6 +165,25 @@ fn a_balancer_that_does_not_answer_is_called_so() {
 }
 
 #[test]
+fn only_what_is_on_the_screen_is_acted_on() {
+    let status = status(3, 0);
+    let foot_after = |keys: &[Key]| {
+        let mut state = State::default();
+        for key in [&[Key::Home], keys, &[Key::Char('d')]].concat() {
+            state.press(key, &status);
+        }
+        shown(&status, &mut state, 20, 80).pop().unwrap()
+    };
+    assert_eq!(foot_after(&[]), "drain b0? y / n");
+    let filter = "/zeal".chars().map(Key::Char);
+    let filtered: Vec<_> = filter.chain([Key::Enter]).collect();
+    let first = "choose a backend first: up, down";
+    assert_eq!(foot_after(&filtered), first);
+    let elsewhere = "choose a backend in the view of backends: tab";
+    assert_eq!(foot_after(&[Key::Tab]), elsewhere);
+}
+
+#[test]
 fn a_filter_that_nothing_matches_says_so() {
     let mut state = State::default();
     state.filter = "zeal".to_owned();
