@@ -95,15 +95,7 @@ pub fn run(
     if let Some(said) = warned.filter(|_| arguments.action != Action::Reload) {
         warn(&said);
     }
-    let done = match &arguments.action {
-        Action::Save { output: Some(file) } => console
-            .settings()
-            .and_then(|text| save::replace(file, &text))
-            .map(Some),
-        Action::Diff => console.differences(out),
-        action => console.act(action, out).map(|()| None),
-    };
-    match done {
+    match console.act(&arguments.action, out) {
         // Whoever read it has seen enough.
         Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
         ended => ended,
@@ -258,8 +250,9 @@ impl Console {
         Ok((!is_plain).then(|| format!("compared with {}", view::WITHOUT_FILE)))
     }
 
-    fn act(&self, action: &Action, out: &mut impl Write) -> Result<(), CtlError> {
-        match action {
+    /// Returns what is to be said beside the output.
+    fn act(&self, action: &Action, out: &mut impl Write) -> Result<Option<String>, CtlError> {
+        let done = match action {
             Action::Status => {
                 self.read(out, "/api/v1/pools", |status: &Status| view::status(status))
             }
@@ -312,10 +305,14 @@ impl Console {
             | Action::RemovePool { .. }
             | Action::SetService { .. }
             | Action::RemoveService { .. } => self.edit(out, action),
-            Action::Diff => self.differences(out).map(drop),
-            Action::Save { .. } => Ok(out.write_all(self.settings()?.as_bytes())?),
+            Action::Diff => return self.differences(out),
+            Action::Save { output: Some(file) } => {
+                return save::replace(file, &self.settings()?).map(Some);
+            }
+            Action::Save { output: None } => Ok(out.write_all(self.settings()?.as_bytes())?),
             Action::Top { count } => top::top(&self.client, out, self.display, *count),
-        }
+        };
+        done.map(|()| None)
     }
 }
 

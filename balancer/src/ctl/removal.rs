@@ -30,15 +30,21 @@ pub(super) fn backends(status: &Status, words: &[String]) -> Result<Vec<Place>, 
     }
 }
 
-/// Those that are there, each once; or what is wrong with each of the others.
 fn all_there(status: &Status, places: Vec<Place>) -> Result<Vec<Place>, Vec<String>> {
+    each_once(places, |place| missing(status, place))
+}
+
+/// Those that are there, each once; or what is wrong with each of the others.
+fn each_once<T: PartialEq>(
+    all: Vec<T>,
+    missing: impl Fn(&T) -> Option<String>,
+) -> Result<Vec<T>, Vec<String>> {
     let (mut there, mut wrong) = (Vec::new(), Vec::new());
-    for (pool, name) in places {
-        let place = (pool, name);
-        match missing(status, &place) {
+    for it in all {
+        match missing(&it) {
             Some(said) => wrong.push(said),
-            None if there.contains(&place) => {}
-            None => there.push(place),
+            None if there.contains(&it) => {}
+            None => there.push(it),
         }
     }
     match wrong.is_empty() {
@@ -71,19 +77,9 @@ pub(super) fn named(
     known: &[String],
     names: &[String],
 ) -> Result<Vec<String>, CtlError> {
-    let (mut there, mut wrong) = (Vec::new(), Vec::new());
-    for name in names {
-        // Why the default one stays, the balancer says.
-        if !known.contains(name) {
-            wrong.push(no_such(what, name, known));
-        } else if !there.contains(name) {
-            there.push(name.clone());
-        }
-    }
-    match wrong.is_empty() {
-        true => Ok(there),
-        false => Err(CtlError::nothing_changed(wrong)),
-    }
+    // Why the default one stays, the balancer says.
+    let missing = |name: &String| (!known.contains(name)).then(|| no_such(what, name, known));
+    each_once(names.to_vec(), missing).map_err(CtlError::nothing_changed)
 }
 
 /// A backend as one word: `NAME`, or `POOL/NAME`.

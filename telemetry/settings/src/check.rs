@@ -155,13 +155,8 @@ impl Check {
 
     /// The same where the value is a secret.
     pub fn doubt_at(&mut self, key: &str, said: impl Display) {
-        let key = self.full(key);
-        self.doubts.push(Problem {
-            origin: self.sources.origin(&key),
-            key,
-            given: String::new(),
-            allowed: said.to_string(),
-        });
+        let doubt = self.told_at(key, said);
+        self.doubts.push(doubt);
     }
 
     fn told(&self, key: &str, given: impl Display, said: impl Display) -> Problem {
@@ -180,13 +175,18 @@ impl Check {
 
     /// The same where there is no value to show: there is none, or it is a secret, or a list or a table.
     pub fn problem_at(&mut self, key: &str, allowed: impl Display) {
+        let problem = self.told_at(key, allowed);
+        self.problems.push(problem);
+    }
+
+    fn told_at(&self, key: &str, said: impl Display) -> Problem {
         let key = self.full(key);
-        self.problems.push(Problem {
+        Problem {
             origin: self.sources.origin(&key),
             key,
             given: String::new(),
-            allowed: allowed.to_string(),
-        });
+            allowed: said.to_string(),
+        }
     }
 
     /// Records that `key` is missing beside another, which is set: that is the place to look at.

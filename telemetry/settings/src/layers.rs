@@ -209,8 +209,8 @@ fn from_file(keys: &[Key], layers: &Layers<'_>) -> Result<FromFile, Problems> {
     let name = path.display().to_string();
     let text = read(path, &name)?;
     let (mut values, others) = parse(&text).map_err(|errors| syntax(&name, &text, &errors))?;
-    let is_known = |name: &str| keys.iter().any(|key| key.name == name);
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    let is_known = |name: &str| known.contains(&name);
     let unknown = values.iter().filter(|(name, _)| !is_known(name));
     let unknown = unknown
         .flat_map(|(name, value)| {
