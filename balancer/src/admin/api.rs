@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::drain_view::DrainView;
 use super::rates::{Activity, Rates};
 use super::time::rfc3339;
-use crate::core::backend::{Backend, CheckReport};
+use crate::core::backend::{Backend, CheckReport, full_name};
 use crate::core::health::State;
 use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, Pool};
 use crate::data_path::upstream::Upstream;
@@ -179,10 +179,7 @@ fn outage_since(pool: &Pool, backends: &[BackendView]) -> Option<String> {
 impl BackendView {
     /// What tells it from the backends of other pools.
     pub(super) fn full_name(&self) -> String {
-        match self.pool.as_str() {
-            "" => self.name.clone(),
-            pool => format!("{pool}/{}", self.name),
-        }
+        full_name(&self.pool, &self.name)
     }
 
     pub(super) fn new(backend: &Backend, activity: Activity, drain: Option<DrainView>) -> Self {

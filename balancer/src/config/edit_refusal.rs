@@ -4,6 +4,7 @@ use netsocket_settings::{Problem, Problems, no_such};
 use serde_json::{Map, Value};
 
 use super::entry_keys::DEFAULT_NAME;
+use crate::core::backend::full_name;
 use crate::core::group_member::could_be_member;
 
 /// Lists of the document, and what an entry is called.
@@ -12,14 +13,6 @@ const LISTS: [(&str, &str); 3] = [
     ("pools", "pool"),
     ("backends", "backend"),
 ];
-
-/// `backend a`, or `backend files/a`.
-pub(super) fn full_name(pool: &str, name: &str) -> String {
-    match pool {
-        DEFAULT_NAME => name.to_owned(),
-        pool => format!("{pool}/{name}"),
-    }
-}
 
 /// The default pool comes and goes with the settings.
 pub(super) fn default_pool(asked: &str) -> String {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 
-use netsocket_settings::{AdminAddress, reason};
+use netsocket_settings::{AdminAddress, file_reason, reason};
 
 use crate::config::{BackendAddress, Config, Secrets, secret_files};
 use crate::core::backend::BackendSpec;
@@ -33,7 +33,7 @@ pub enum BindError {
         problem: String,
     },
     /// The pid file cannot be written.
-    #[error("pid_file {}: {}", path.display(), reason(error))]
+    #[error("pid_file {}: {}", path.display(), file_reason(path, error))]
     PidFile {
         /// The file.
         path: PathBuf,

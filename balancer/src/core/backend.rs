@@ -28,6 +28,16 @@ pub const DEFAULT_WEIGHT: u32 = 1;
 /// The name of the pool that the top of the settings describes.
 pub const DEFAULT_POOL: &str = "default";
 
+/// What tells a backend from those of all pools: its name, after that of its pool where it is not the default one. An empty
+/// `pool` is the default one too: the API leaves it out.
+#[must_use]
+pub fn full_name(pool: &str, name: &str) -> String {
+    match pool {
+        "" | DEFAULT_POOL => name.to_owned(),
+        pool => format!("{pool}/{name}"),
+    }
+}
+
 /// A backend as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendSpec {
@@ -277,14 +287,10 @@ impl Backend {
         &self.pool
     }
 
-    /// What tells it from the backends of all pools: its name, after that of its pool where it is not the default one.
+    /// What tells it from the backends of all pools.
     #[must_use]
     pub fn full_name(&self) -> String {
-        if *self.pool == *DEFAULT_POOL {
-            self.name.clone()
-        } else {
-            format!("{}/{}", self.pool, self.name)
-        }
+        full_name(&self.pool, &self.name)
     }
 
     /// The address it listens on.

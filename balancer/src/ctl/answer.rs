@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::config::DEFAULT_NAME;
+use crate::config::{DEFAULT_NAME, full_name};
 
 /// `/api/v1/pools`, and an event.
 #[derive(Debug, Default, Deserialize)]
@@ -174,11 +174,7 @@ impl Backend {
 
     /// What tells it from the backends of other pools.
     pub(super) fn full_name(&self) -> String {
-        if self.pool.is_empty() {
-            self.name.clone()
-        } else {
-            format!("{}/{}", self.pool, self.name)
-        }
+        full_name(&self.pool, &self.name)
     }
 }
 
@@ -269,10 +265,7 @@ pub(super) struct Transition {
 impl Transition {
     /// What tells its backend from those of other pools.
     pub(super) fn full_name(&self) -> String {
-        match self.pool.as_str() {
-            "" | DEFAULT_NAME => self.backend.clone(),
-            pool => format!("{pool}/{}", self.backend),
-        }
+        full_name(&self.pool, &self.backend)
     }
 }
 

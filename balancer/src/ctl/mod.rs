@@ -43,9 +43,8 @@ mod top;
 mod values;
 mod view;
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use netsocket_credentials::FileError;
 use netsocket_settings::{AdminAddress, AdminTarget, Flag, Layers, Problem, Problems};
@@ -61,6 +60,7 @@ pub use self::secret_input::new_secret;
 pub use self::secure::{Connection, Trust, secured};
 use self::top::Display;
 use crate::config::AdminSettings;
+use crate::config::secret_files::token;
 
 /// Runs one command on the balancer that `layers` point to. `variable` reads an environment variable; `warn` receives
 /// problems in the settings that do not matter here; `live` is whether `out` is a terminal. Returns what is to be said beside
@@ -141,8 +141,8 @@ fn client(
     let trust = trust(arguments, certificates.unwrap_or_default())?;
     let file = settings.and_then(|settings| settings.token_file);
     let token = match (&arguments.token_file, file) {
-        (Some(file), _) => Some(token(file).map_err(|error| {
-            CtlError::Usage(format!("--token-file {}: {error}", file.display()))
+        (Some(file), _) => Some(token(file).map_err(|problem| {
+            CtlError::Usage(format!("--token-file {}: {problem}", file.display()))
         })?),
         // It may be for others to read; the answer will tell.
         (None, Some(file)) if !place.is_local() => token(&file).ok(),
@@ -229,15 +229,6 @@ fn reachable(listens: &AdminAddress) -> Result<AdminAddress, CtlError> {
         return Err(CtlError::Usage(said.to_owned()));
     }
     Ok(listens.reachable())
-}
-
-/// The first line of the file.
-fn token(file: &Path) -> io::Result<String> {
-    let text = fs::read_to_string(file)?;
-    match text.lines().next().map(str::trim) {
-        Some(token) if !token.is_empty() => Ok(token.to_owned()),
-        _ => Err(io::Error::other("contains no token")),
-    }
 }
 
 impl Console {

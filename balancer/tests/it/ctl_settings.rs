@@ -219,7 +219,7 @@ async fn a_balancer_without_a_file_says_so() {
     done(admin, &["add", &add]).await;
     let output = ctl(admin, &["diff"]).await;
     let told = format!("netsocket-balancer: compared with {flags}");
-    let line = "backend default/more added\n";
+    let line = "backend more added\n";
     assert_eq!(said(&output), (Some(0), line, told.as_str()));
     let saved = done(admin, &["save"]).await;
     assert!(saved.starts_with("# From a balancer"), "{saved}");

@@ -18,7 +18,7 @@ use crate::admission::queued;
 use crate::peers::{Dnsmasq, Echo, OldDns, Refusal, converse};
 use crate::running::{Balancer, NEVER, eventually, soon};
 
-const NAMES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
+pub const NAMES: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
 
 /// Servers at 127.0.0.11 and on, all at the same port.
 pub async fn fleet() -> (Vec<Echo>, Vec<Ipv4Addr>, u16) {
@@ -71,7 +71,7 @@ pub fn members(balancer: &Balancer) -> Vec<String> {
 }
 
 /// A session that stays: whoever it is with has said its name.
-struct Session {
+pub struct Session {
     stream: BufReader<TcpStream>,
     with: String,
 }
@@ -98,7 +98,7 @@ impl Session {
 
 /// Sessions that stay open: at least `least`, and as many more as it takes until each of `expected` has one. Nobody else
 /// gets any. (Other sessions take their turns meanwhile, so their number does not say who has them.)
-async fn open(balancer: &Balancer, least: usize, expected: &[&str]) -> Vec<Session> {
+pub async fn open(balancer: &Balancer, least: usize, expected: &[&str]) -> Vec<Session> {
     let mut sessions: Vec<Session> = Vec::new();
     let all = |sessions: &[Session]| {
         expected
@@ -514,96 +514,4 @@ async fn a_queued_client_is_served_when_a_server_is_added() {
     soon(waits.read_line(&mut with)).await.unwrap();
     assert_eq!((first.with.as_str(), with.as_str()), ("one", "two\n"));
     first.works().await;
-}
-
-#[tokio::test]
-async fn a_reload_keeps_the_backends_of_a_name_that_stays() {
-    let test = "a_reload_keeps_the_backends_of_a_name_that_stays";
-    let Some(dns) = Dnsmasq::start(test, &[]).await else {
-        return;
-    };
-    let (_servers, ips, port) = fleet().await;
-    dns.name("files.test", &ips[..2]);
-    let balancer =
-        Balancer::start_with(&[], |config| by_dns(config, dns.address, files(port))).await;
-    balancer.up(2).await;
-    let ids = || -> Vec<_> { balancer.pool.backends().iter().map(|b| b.id()).collect() };
-    let before = ids();
-
-    // Whatever else changes, they are there at every moment.
-    let set = |change: &dyn Fn(&mut Config)| change(&mut balancer.settings.lock().unwrap());
-    set(&|config| config.timeouts.idle = Duration::from_secs(77));
-    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
-    assert_eq!(
-        (&changes.changed[..], ids()),
-        (&["idle_timeout"][..], before.clone())
-    );
-
-    // Another name comes, and its backends with its answer.
-    set(&|config| {
-        let mut more = config.groups[0].clone();
-        more.name = "more".into();
-        config.groups.push(more);
-    });
-    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
-    assert_eq!(changes.changed, ["backends"]);
-    balancer.up(4).await;
-    assert_eq!(ids()[..2], before);
-
-    // The first one goes, and its backends at once.
-    set(&|config| drop(config.groups.remove(0)));
-    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
-    let gone = ["files-127-0-0-11", "files-127-0-0-12"];
-    assert_eq!(changes.backends.removed, gone);
-    assert_eq!(members(&balancer), ["more-127-0-0-11", "more-127-0-0-12"]);
-    assert!(NAMES[..2].contains(&converse(balancer.connect().await).await.as_str()));
-}
-
-/// As `docs/maintenance.md` advises where AAAA queries are refused. Meanwhile DNS does not answer.
-#[tokio::test]
-async fn a_reload_that_asks_something_else_keeps_the_backends_until_the_answer() {
-    let test = "a_reload_that_asks_something_else_keeps_the_backends_until_the_answer";
-    let Some(dns) = Dnsmasq::start(test, &[]).await else {
-        return;
-    };
-    let (_servers, ips, port) = fleet().await;
-    dns.name("files.test", &ips[..2]);
-    let balancer =
-        Balancer::start_with(&[], |config| by_dns(config, dns.address, files(port))).await;
-    balancer.up(2).await;
-    let ids = || -> Vec<_> { balancer.pool.backends().iter().map(|b| b.id()).collect() };
-    let before = ids();
-    let group = || balancer.pool.groups()[0].clone();
-    for (host, count, family) in [
-        ("files.test", 2, IpFamily::V4),
-        ("more.test", 3, IpFamily::V4),
-        ("more.test", 3, IpFamily::Any),
-    ] {
-        dns.stall();
-        dns.name(host, &ips[..count]);
-        let question = Question::Addresses {
-            host: host.to_owned(),
-            port,
-            family,
-        };
-        let before = ids();
-        balancer.settings.lock().unwrap().groups[0].question = question;
-        let changes = soon(balancer.lifecycle.reload()).await.unwrap();
-        assert_eq!(changes.backends.removed, [""; 0], "{host} {family:?}");
-        eventually("no answer", || group().failures > 0).await;
-        assert_eq!(ids(), before, "{host} {family:?}");
-        open(&balancer, 2, &NAMES[..before.len()]).await;
-        dns.go_on();
-        balancer.up(count).await;
-        eventually("an answer", || group().last == Some(Outcome::Answered)).await;
-    }
-    assert_eq!(ids()[..2], before);
-
-    // Its name is part of theirs: the servers are known all the same.
-    dns.stall();
-    balancer.settings.lock().unwrap().groups[0].name = "renamed".to_owned();
-    let changes = soon(balancer.lifecycle.reload()).await.unwrap();
-    assert_eq!(changes.backends.added.len(), 3);
-    assert_eq!(members(&balancer)[0], "renamed-127-0-0-11");
-    balancer.up(3).await;
 }

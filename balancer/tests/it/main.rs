@@ -22,6 +22,7 @@ mod ctl_settings;
 mod ctl_several;
 mod descriptors;
 mod discovery;
+mod discovery_reload;
 mod drain;
 mod drain_backend;
 mod events;

@@ -60,7 +60,7 @@ async fn a_backend_comes_with_its_state_and_goes_and_the_file_is_saved() {
     assert_eq!(converse(balancer.connect().await).await, "b");
     assert_eq!(
         differences(&balancer).await,
-        ["backend default/b added", "backend default/a removed"]
+        ["backend b added", "backend a removed"]
     );
 
     // What is saved is accepted, and is what runs.

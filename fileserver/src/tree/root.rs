@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use netsocket_settings::reason;
+use netsocket_settings::file_reason;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat, openat2};
 use rustix::io::Errno;
 
@@ -56,7 +56,7 @@ pub struct Root {
 
 /// Why the root cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("root {}: {}", path.display(), reason(error))]
+#[error("root {}: {}", path.display(), file_reason(path, error))]
 pub struct RootError {
     path: PathBuf,
     error: io::Error,

@@ -1,6 +1,7 @@
 //! Environment variables that are probably misspelt: they would be ignored in silence.
 
 use crate::layers::Key;
+use crate::nearest::longer;
 use crate::programs::Program;
 
 /// What all programs' variables begin with.
@@ -62,7 +63,7 @@ pub fn misspelt_variables(
             true => vec![nearest],
             // Those of other programs may stand in the same environment.
             false if is_of_others(word) => return None,
-            false => longer(&name, known()),
+            false => few_longer(&name, known()),
         };
         let (last, others) = meant.split_last()?;
         let list = match others {
@@ -77,9 +78,8 @@ pub fn misspelt_variables(
 }
 
 /// Those that go on behind a name, if they are few: `NETSOCKET_TOKEN_FILE` for `NETSOCKET_TOKEN`.
-fn longer<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let goes_on = |env: &&str| env.strip_prefix(name).is_some_and(|it| it.starts_with('_'));
-    let longer: Vec<_> = known.filter(goes_on).collect();
+fn few_longer<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let longer: Vec<_> = longer(name, known).collect();
     match longer.len() {
         0..=FEW => longer,
         _ => Vec::new(),

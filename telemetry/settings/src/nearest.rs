@@ -22,6 +22,18 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word)
 }
 
+/// The known words that go on behind this one, as `token_file` does behind `token`.
+pub(crate) fn longer<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> impl Iterator<Item = &'a str> {
+    let goes_on = move |word: &&str| {
+        word.strip_prefix(name)
+            .is_some_and(|it| it.starts_with('_'))
+    };
+    known.into_iter().filter(goes_on)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,8 +21,8 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The same of a file. Where a relative path leads nowhere, it says from where: a path in a settings file does not begin at
-/// that file.
+/// The same of a file or directory. Where a relative path leads nowhere, it says from where: a path in a settings file does not
+/// begin at that file. A `~` is not expanded: no shell reads a settings file, and bash leaves it alone in `--config=~/b.toml`.
 ///
 /// # Examples
 ///
@@ -36,16 +36,24 @@ pub fn reason(error: &io::Error) -> String {
 /// assert!(said.contains("; a relative path begins at the current directory, /"), "{said}");
 /// let said = file_reason(Path::new("/ca.pem"), &missing);
 /// assert!(!said.contains("relative"), "{said}");
+/// let said = file_reason(Path::new("~/ca.pem"), &missing);
+/// assert!(said.ends_with("; ~ is not expanded here: write the whole path"), "{said}");
 /// ```
 #[must_use]
 pub fn file_reason(path: &Path, error: &io::Error) -> String {
     let said = reason(error);
+    if path.is_absolute() || error.kind() != io::ErrorKind::NotFound {
+        return said;
+    }
+    if path.as_os_str().as_encoded_bytes().starts_with(b"~") {
+        return format!("{said}; ~ is not expanded here: write the whole path");
+    }
     match std::env::current_dir() {
-        Ok(current) if path.is_relative() && error.kind() == io::ErrorKind::NotFound => {
+        Ok(current) => {
             let current = current.display();
             format!("{said}; a relative path begins at the current directory, {current}")
         }
-        _ => said,
+        Err(_) => said,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What to say of a key that nobody knows.
 
 use crate::haproxy_words;
-use crate::nearest::nearest;
+use crate::nearest::{longer, nearest};
 use crate::programs::Program;
 
 /// So many known keys fit into a line.
@@ -120,10 +120,9 @@ fn with_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 
 /// The only key that goes on behind this one, as `token_file` does behind `token`.
 fn only_longer<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let goes_on = |key: &&&str| key.strip_prefix(name).is_some_and(|it| it.starts_with('_'));
-    let mut longer = known.iter().filter(goes_on);
-    let only = longer.next()?;
-    longer.next().is_none().then_some(only)
+    let mut all = longer(name, known.iter().copied());
+    let only = all.next()?;
+    all.next().is_none().then_some(only)
 }
 
 fn exact_end<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{Config, ListenOptions, SECRET_KEYS};
+use crate::config::{Config, ListenOptions, SECRET_KEYS, full_name};
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -156,7 +156,7 @@ pub(super) fn differences(file: &Config, running: &Config) -> Vec<String> {
         let each = pools.flat_map(|plan| {
             let backends = plan.settings.backends.iter();
             let shown = backends.map(move |backend| {
-                let name = format!("{}/{}", plan.name, backend.name);
+                let name = full_name(plan.name, &backend.name);
                 (name, (backend.to_string(), backend.attributes.clone()))
             });
             shown.collect::<Vec<_>>()
