@@ -90,10 +90,11 @@ pub(super) async fn ready(
 
 pub(super) async fn weight(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Response {
-    answer(set_weight(&admin, &name, &body))
+    answer(set_weight(&admin, &name, peer, &body))
 }
 
 fn set(
@@ -113,7 +114,7 @@ fn set(
             "ready takes no deadline, got {given:?}"
         )));
     }
-    let who = peer.name();
+    let who = peer.doer();
     pool.set_admin_state(backend.id(), state, &who)
         .map_err(|_| gone(name))?;
     match times {
@@ -155,7 +156,7 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
     }
 }
 
-fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong> {
+fn set_weight(admin: &Admin, name: &str, peer: Peer, body: &[u8]) -> Result<Response, Wrong> {
     let (pool, backend) = find_in_pool(admin, name)?;
     let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
     let asked: Option<Weight> = read(body, &allowed)?;
@@ -168,7 +169,7 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
             asked.weight
         ))
     })?;
-    pool.set_weight(backend.id(), weight)
+    pool.set_weight(backend.id(), weight, &peer.doer())
         .map_err(|_| gone(name))?;
     Ok(changed(admin, &pool, &backend))
 }

@@ -177,7 +177,7 @@ pub enum Action {
         #[arg(value_name = "auto|copy|splice", value_parser = RelayMode::ALL.map(RelayMode::as_str))]
         mode: Option<String>,
     },
-    /// List the latest state changes of backends
+    /// List the latest changes of backends
     Transitions,
     /// Reload the settings
     Reload,

@@ -6,6 +6,7 @@ const KEPT = 256; // backends whose past is known, as in the records of the bala
 const PARTS = 6; // backends that have a line of their own in the big one
 let points = [];
 const MARKED = 2000; // changes that are kept to be marked, the latest
+const LOSSES = ["down", "ejected", "draining", "maintenance", "leaving", "weight 0"];
 const changes = new Map(); // state changes by what tells them apart: time, text, whether it is for the better
 
 function plotted() {
@@ -45,7 +46,7 @@ function addChanges(list) {
     const name = (past.pool === "default" ? "" : past.pool + "/") + past.backend;
     const key = [past.at, name, past.from, past.to].join(" ");
     if (changes.has(key)) continue;
-    changes.set(key, { time: Date.parse(past.at) / 1000, good: past.to === "up", text: `${name} ${past.to}` });
+    changes.set(key, { time: Date.parse(past.at) / 1000, good: !LOSSES.includes(past.to), text: `${name} ${past.to}` });
     news += 1;
   }
   if (changes.size > MARKED) {
