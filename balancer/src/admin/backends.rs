@@ -19,7 +19,7 @@ use super::state::{Admin, fresh};
 use crate::control::drain::Window;
 use crate::core::backend::{Backend, MAX_WEIGHT};
 use crate::core::group_member::could_be_member;
-use crate::core::health::AdminState;
+use crate::core::health::{AdminState, Reason, State as HealthState};
 use crate::core::pool::{DEFAULT_POOL, Pool};
 
 /// The longest deadline of a drain.
@@ -49,6 +49,8 @@ struct Changed {
     backend: BackendView,
     /// How many healthy backends of its pool take sessions now.
     serving: usize,
+    /// How long its first check may take, which begins at once: until that has passed, it is down.
+    first_check_within_ms: Option<u64>,
 }
 
 /// A request that cannot be met, and what would be right.
@@ -275,7 +277,24 @@ fn changed(admin: &Admin, pool: &Pool, backend: &Backend) -> Response {
     fresh(Changed {
         backend: admin.backend(backend),
         serving: pool.up_count(),
+        first_check_within_ms: first_check_within(admin, pool, backend),
     })
+}
+
+/// The time that the first check has, where it is still to come.
+fn first_check_within(admin: &Admin, pool: &Pool, backend: &Backend) -> Option<u64> {
+    let report = backend.report();
+    if report.state != HealthState::Down || report.reason != Reason::NotChecked {
+        return None;
+    }
+    let own = backend.own().and_then(|own| own.checks.clone());
+    let timeout = own.map(|checks| checks.timeout).or_else(|| {
+        let settings = admin.settings.load();
+        let plans = settings.config.pool_plans();
+        let plan = plans.iter().find(|plan| plan.name == pool.name());
+        plan.map(|plan| plan.settings.checks.timeout)
+    });
+    timeout.and_then(|timeout| timeout.as_millis().try_into().ok())
 }
 
 fn answer(result: Result<Response, Wrong>) -> Response {

@@ -26,7 +26,7 @@ pub(super) struct TransitionView {
     pub(super) at: String,
     /// A state, or `weight 1`, or `absent`.
     pub(super) from: Cow<'static, str>,
-    /// A state, or `weight 0`, or `added`.
+    /// A state, or `weight 0`, or `added`, or `ready` where the first check decides about the state.
     pub(super) to: Cow<'static, str>,
     pub(super) reason: String,
 }
@@ -68,6 +68,7 @@ fn told(change: &Change) -> (Cow<'static, str>, Cow<'static, str>, String) {
             let weight = |weight: &u32| Cow::from(format!("weight {weight}"));
             (weight(from), weight(to), format!("set {who}"))
         }
+        Change::Ready { from, who } => (from.label().into(), "ready".into(), format!("set {who}")),
         Change::Added { is_resolved } => {
             let place = if *is_resolved { "DNS" } else { "the settings" };
             ("absent".into(), "added".into(), format!("new in {place}"))

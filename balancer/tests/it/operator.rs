@@ -61,6 +61,14 @@ async fn a_backend_is_drained_taken_out_and_put_back() {
     let mut names = answers(&balancer, 4).await;
     names.sort();
     assert_eq!(names, ["a", "a", "b", "b"]);
+    let (_, said) = balancer.get("/api/v1/transitions").await;
+    let changes: Value = serde_json::from_str(&said).unwrap();
+    let changes = changes["transitions"].as_array().unwrap();
+    let back = changes.iter().find(|it| it["to"] == "ready").unwrap();
+    assert_eq!(
+        (&back["from"], &back["reason"]),
+        (&"maintenance".into(), &"set from 127.0.0.1".into())
+    );
     assert_eq!(backend(&balancer, "a").await["drain"], Value::Null);
 }
 

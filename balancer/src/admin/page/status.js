@@ -29,10 +29,9 @@ function title(state, snapshot) {
 
 function summary(snapshot) {
   const { sessions, pools } = snapshot;
-  const [up, all] = upOf(pools.flatMap(pool => pool.backends));
   const places = key => pools.reduce((all, pool) => all + pool[key], 0);
   // While all is well, the headline says how many are up.
-  const parts = snapshot.state === "ready" ? [] : [`${up} of ${all} ${all === 1 ? "backend" : "backends"} up`];
+  const parts = snapshot.state === "ready" ? [] : [snapshot.backends_up];
   parts.push(`${sessions.active} of at most ${sessions.limit} sessions open`,
     `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`);
   if (snapshot.log_lines_dropped) parts.push(`${snapshot.log_lines_dropped} log lines lost`);
@@ -98,7 +97,8 @@ function announce(before, snapshot) {
 
 function poolLine(pool) {
   const [up, all] = upOf(pool.backends);
-  return `${pool.name}: ${up} of ${all} up, ${pool.balance}, ${pool.queued} of ${pool.queue_limit} places in the queue taken${pool.failing_open ? ", failing open" : ""}`;
+  const queue = pool.queued ? `, ${pool.queued} of ${pool.queue_limit} places in the queue taken` : "";
+  return `${pool.name}: ${up} of ${all} up, ${pool.balance}${queue}${pool.failing_open ? ", failing open" : ""}`;
 }
 
 // An event comes every second: without one for so long, the balancer does not answer, although the connection may be there.

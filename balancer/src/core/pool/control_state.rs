@@ -56,16 +56,32 @@ impl Core {
 
     /// Takes on the attributes that settings or DNS give to a backend that stays, but not the weight if an operator has set one.
     pub(super) fn assign(&mut self, backend: &Backend, mut given: Attributes, is_resolved: bool) {
-        if let Some(configured) = self.configured_weights.get_mut(&backend.id()) {
-            *configured = given.weight;
-            given.weight = backend.attributes().weight;
-        }
+        given.weight = self.weight_of(backend, given.weight, is_resolved);
         let who = match is_resolved {
             true => "in DNS or in the settings",
             false => "in the settings",
         };
         self.note_weight(backend, given.weight, who);
         backend.set_attributes(given);
+    }
+
+    /// The weight of a backend that is given this one.
+    fn weight_of(&mut self, backend: &Backend, given: u32, is_resolved: bool) -> u32 {
+        let now = backend.attributes().weight;
+        match self.configured_weights.get_mut(&backend.id()) {
+            None => given,
+            // It was kept for a backend that stays.
+            Some(_) if given == now => now,
+            Some(configured) if is_resolved || given == *configured => {
+                *configured = given;
+                now
+            }
+            // Other settings say another weight than before.
+            Some(_) => {
+                self.configured_weights.remove(&backend.id());
+                given
+            }
+        }
     }
 
     /// Sets the weight of a backend on behalf of an operator.

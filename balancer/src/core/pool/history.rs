@@ -44,6 +44,11 @@ pub(crate) enum Change {
         /// Who has set it, with `by` or the like.
         who: Arc<str>,
     },
+    /// An operator has put it back, and its first check decides about its state.
+    Ready {
+        from: State,
+        who: Arc<str>,
+    },
     /// It is new in the pool. `is_resolved`: its address was found in DNS.
     Added {
         is_resolved: bool,

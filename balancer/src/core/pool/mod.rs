@@ -246,8 +246,6 @@ impl Pool {
         let mut core = self.core();
         core.policy = policy;
         core.registry.set_rules(rules);
-        // New settings go by what they say.
-        core.configured_weights.clear();
         let come = self.set_backends(&mut core, backends, true, Instant::now());
         drop(core);
         self.welcome(&come);
@@ -374,7 +372,12 @@ impl Pool {
     ) -> Result<(), UnknownBackend> {
         let backend = self.backend(id).ok_or(UnknownBackend)?;
         let mut core = self.core();
+        let before = backend.report();
         let changes = core.registry.set_admin(id, state, who, now);
+        if changes.is_empty() && before.admin != state {
+            let (from, who) = (before.state, Arc::from(who));
+            core.history.note(&backend, Change::Ready { from, who });
+        }
         self.apply(&mut core, changes, now);
         // One that waits for its first check again has made no transition.
         self.republish(&core, &backend, None);
@@ -395,6 +398,17 @@ impl Pool {
         self.share_anew(&mut core, Changes::new(), now);
         self.evaluator.notify_one();
         Ok(())
+    }
+
+    /// From the next settings on, weights are theirs again: that of the backend of this name, or of all.
+    pub(crate) fn forget_weights(&self, name: Option<&str>) {
+        let backends = self.backends();
+        let is_meant = |id: &BackendId| {
+            let mut backends = backends.iter().filter(|backend| backend.id() == *id);
+            name.is_none() || backends.any(|backend| name == Some(backend.name()))
+        };
+        let mut core = self.core();
+        core.configured_weights.retain(|id, _| !is_meant(id));
     }
 
     /// Whether an operator has set the state or the weight of a backend to something else than the settings and DNS say.

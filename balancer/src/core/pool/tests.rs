@@ -406,6 +406,7 @@ fn weights_and_new_backends_are_among_the_changes() {
     pool.report_groups(vec![group("files")]);
     let rules = Config::default().health;
     let all = vec![heavier, spec("b", 2), spec("files-10-0-0-7", 3)];
+    pool.forget_weights(None);
     pool.reconfigure(all, Policy::RoundRobin, rules);
     assert_eq!(pool.outage_since(), None);
     let told = pool.latest_changes(4).into_iter();
@@ -446,7 +447,14 @@ fn a_weight_set_by_an_operator_outlives_an_answer_of_dns() {
     pool.set_weight(id, 1, "by ops").unwrap();
     assert!(!pool.is_set_otherwise());
     pool.set_weight(id, 5, "by ops").unwrap();
-    pool.reconfigure(named(), Policy::RoundRobin, Config::default().health);
+    // Other settings change nothing about that, until they are read again.
+    let again = || pool.reconfigure(named(), Policy::RoundRobin, Config::default().health);
+    pool.forget_weights(Some("a"));
+    again();
+    assert_eq!(weights(), [1, 5, 1]);
+    assert!(pool.is_set_otherwise());
+    pool.forget_weights(None);
+    again();
     assert_eq!(weights(), [1, 1, 1]);
     assert!(!pool.is_set_otherwise());
 }
