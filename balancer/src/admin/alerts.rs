@@ -8,12 +8,13 @@ mod names;
 mod room;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use netsocket_credentials::Moment;
 use serde::Serialize;
 
 pub(super) use self::alert::{Alert, Severity};
+use self::alert::{NAMED, listed};
 pub(super) use self::certificates::Certificate;
 use self::room::Room;
 pub(super) use self::settings::{NotRestarted, Refused};
@@ -22,9 +23,6 @@ use super::commands::Commands;
 use super::service_view::ServiceView;
 use crate::core::pool::DEFAULT_POOL;
 use crate::observe::units::counted;
-
-/// Addresses in a sentence.
-const NAMED: usize = 3;
 
 /// What the alerts are decided by.
 pub(super) struct Facts<'a> {
@@ -53,6 +51,8 @@ pub(super) struct Condition {
     /// `ready`, `warning`, `emergency` or `draining`.
     pub(super) state: &'static str,
     pub(super) headline: String,
+    /// How many backends are up, whatever else is wrong.
+    pub(super) backends_up: String,
     pub(super) alerts: Vec<Alert>,
 }
 
@@ -72,20 +72,23 @@ impl Condition {
         let headline = match worst {
             _ if facts.draining => "This balancer is stopping".to_owned(),
             Some(alert) => alert.what.clone(),
-            None => all_well(facts.pools),
+            None => backends_up(facts.pools),
         };
         Self {
             state,
             headline,
+            backends_up: backends_up(facts.pools),
             alerts,
         }
     }
 }
 
-fn all_well(pools: &[PoolView]) -> String {
+/// How many are up, and how many of the others an operator wants out: for the page, `ctl status` and `ctl top`.
+fn backends_up(pools: &[PoolView]) -> String {
     let all: Vec<&BackendView> = pools.iter().flat_map(members).collect();
     let up = all.iter().filter(|backend| backend.state == "up").count();
     match (up, all.len()) {
+        (_, 0) => "There is no backend".to_owned(),
         (1, 1) => "The backend is up".to_owned(),
         (up, count) if up == count => format!("All {count} backends are up"),
         (up, count) => {
@@ -95,7 +98,10 @@ fn all_well(pools: &[PoolView]) -> String {
                 0 => String::new(),
                 out => format!(", {out} taken out by an operator"),
             };
-            format!("{up} of {count} backends are up{out}")
+            match count {
+                1 => format!("The backend is not up{out}"),
+                _ => format!("{up} of {count} backends are up{out}"),
+            }
         }
     }
 }
@@ -310,8 +316,18 @@ fn advice(backends: &[&BackendView], commands: &Commands) -> Vec<String> {
     };
     let sentence = |(kind, backends): (&str, Vec<&BackendView>)| {
         // Several pools may have one server.
-        let places: BTreeSet<_> = backends.iter().map(|it| it.address.clone()).collect();
-        let places = listed(places.into_iter());
+        let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for backend in &backends {
+            let names = named.entry(&backend.address).or_default();
+            names.push(backend.full_name());
+        }
+        let count = named.len();
+        let places = named
+            .into_iter()
+            .map(|(address, names)| format!("{} ({address})", names.join(", ")));
+        let places = listed(places);
+        let one_or =
+            |one: &'static str, several: &'static str| if count == 1 { one } else { several };
         let names = listed(backends.iter().map(|it| it.full_name()));
         match kind {
             "out" => format!(
@@ -323,13 +339,22 @@ fn advice(backends: &[&BackendView], commands: &Commands) -> Vec<String> {
                 for_each(&backends, commands, "weight", Some("1"))
             ),
             "passed" => format!("{names}: checks pass, so wait."),
-            "refused" => format!("Nothing listens at {places}: start the server there."),
+            "refused" => format!(
+                "Nothing listens at {places}: start the {} there.",
+                one_or("server", "servers")
+            ),
             "timeout" => format!(
-                "{places} cannot be reached: is the machine on, and does every firewall on the way let the balancer through?"
+                "{places} cannot be reached: {} on, and does every firewall on the way let the balancer through?",
+                one_or("is the machine", "are the machines")
             ),
             "lost" | "no-answer" | "wrong-answer" | "wrong-status" => format!(
-                "{places}: connects, but does not answer as `check_kind` expects ({}): see the server's log.",
-                said(&backends)
+                "{places}: {} as `check_kind` expects ({}): see the {} log.",
+                one_or(
+                    "connects, but does not answer",
+                    "connect, but do not answer"
+                ),
+                said(&backends),
+                one_or("server's", "servers'")
             ),
             _ => format!("Checks of {places} fail: {}.", said(&backends)),
         }
@@ -353,16 +378,6 @@ fn users(pool: &str, services: &[ServiceView]) -> String {
         [] => String::new(),
         [only] if only == pool => String::new(),
         several => format!(" (for {})", listed(several.iter().cloned())),
-    }
-}
-
-/// `a, b, c and 4 more`.
-fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let shown: Vec<_> = names.take(NAMED).collect();
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -10,8 +10,7 @@ use super::drain_view::DrainView;
 use super::rates::{Activity, Rates};
 use super::time::rfc3339;
 use crate::core::backend::{Backend, CheckReport, full_name};
-use crate::core::health::State;
-use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome, Pool};
+use crate::core::pool::{DEFAULT_POOL, GroupReport, Outcome};
 use crate::data_path::upstream::Upstream;
 use crate::observe::units::in_millis;
 
@@ -155,25 +154,13 @@ impl PoolView {
             balance: pool.policy().label(),
             failing_open: pool.is_failing_open(),
             last_resort: pool.last_resort_count(),
-            outage_since: outage_since(pool, &backends),
+            outage_since: pool.outage_since().map(rfc3339),
             queued: queue.len(),
             queue_limit: queue.most(),
             backends,
             groups: pool.groups().iter().map(GroupView::from).collect(),
         }
     }
-}
-
-/// When the last backend that was up went, or else since when the first of them is in its state.
-fn outage_since(pool: &Pool, backends: &[BackendView]) -> Option<String> {
-    if backends.iter().any(|backend| backend.state == "up") {
-        return None;
-    }
-    let past = pool.transitions();
-    let mut latest = past.iter().rev();
-    let gone = latest.find(|past| past.transition.from == State::Up);
-    gone.map(|past| rfc3339(past.at))
-        .or_else(|| backends.iter().map(|backend| backend.since.clone()).min())
 }
 
 impl BackendView {

@@ -19,7 +19,7 @@ use super::state::{Admin, fresh};
 use crate::control::drain::Window;
 use crate::core::backend::{Backend, MAX_WEIGHT};
 use crate::core::group_member::could_be_member;
-use crate::core::health::AdminState;
+use crate::core::health::{AdminState, Reason, State as HealthState};
 use crate::core::pool::{DEFAULT_POOL, Pool};
 
 /// The longest deadline of a drain.
@@ -49,6 +49,8 @@ struct Changed {
     backend: BackendView,
     /// How many healthy backends of its pool take sessions now.
     serving: usize,
+    /// How long its first check may take, which begins at once: until that has passed, it is down.
+    first_check_within_ms: Option<u64>,
 }
 
 /// A request that cannot be met, and what would be right.
@@ -90,10 +92,11 @@ pub(super) async fn ready(
 
 pub(super) async fn weight(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Response {
-    answer(set_weight(&admin, &name, &body))
+    answer(set_weight(&admin, &name, peer, &body))
 }
 
 fn set(
@@ -113,7 +116,7 @@ fn set(
             "ready takes no deadline, got {given:?}"
         )));
     }
-    let who = peer.name();
+    let who = peer.doer();
     pool.set_admin_state(backend.id(), state, &who)
         .map_err(|_| gone(name))?;
     match times {
@@ -155,7 +158,7 @@ fn times(ask: &Ask) -> Result<Option<(Duration, Duration)>, Wrong> {
     }
 }
 
-fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong> {
+fn set_weight(admin: &Admin, name: &str, peer: Peer, body: &[u8]) -> Result<Response, Wrong> {
     let (pool, backend) = find_in_pool(admin, name)?;
     let allowed = format!("{{\"weight\":N}}, N from 0 to {MAX_WEIGHT}");
     let asked: Option<Weight> = read(body, &allowed)?;
@@ -168,7 +171,7 @@ fn set_weight(admin: &Admin, name: &str, body: &[u8]) -> Result<Response, Wrong>
             asked.weight
         ))
     })?;
-    pool.set_weight(backend.id(), weight)
+    pool.set_weight(backend.id(), weight, &peer.doer())
         .map_err(|_| gone(name))?;
     Ok(changed(admin, &pool, &backend))
 }
@@ -274,7 +277,24 @@ fn changed(admin: &Admin, pool: &Pool, backend: &Backend) -> Response {
     fresh(Changed {
         backend: admin.backend(backend),
         serving: pool.up_count(),
+        first_check_within_ms: first_check_within(admin, pool, backend),
     })
+}
+
+/// The time that the first check has, where it is still to come.
+fn first_check_within(admin: &Admin, pool: &Pool, backend: &Backend) -> Option<u64> {
+    let report = backend.report();
+    if report.state != HealthState::Down || report.reason != Reason::NotChecked {
+        return None;
+    }
+    let own = backend.own().and_then(|own| own.checks.clone());
+    let timeout = own.map(|checks| checks.timeout).or_else(|| {
+        let settings = admin.settings.load();
+        let plans = settings.config.pool_plans();
+        let plan = plans.iter().find(|plan| plan.name == pool.name());
+        plan.map(|plan| plan.settings.checks.timeout)
+    });
+    timeout.and_then(|timeout| timeout.as_millis().try_into().ok())
 }
 
 fn answer(result: Result<Response, Wrong>) -> Response {

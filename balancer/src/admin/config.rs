@@ -170,7 +170,9 @@ pub(super) fn reloaded(admin: &Admin, changes: Changes) -> Reloaded {
 /// Why nothing has.
 pub(super) fn refused(error: &ReloadError) -> Response {
     let status = match error {
-        ReloadError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReloadError::Invalid { .. } | ReloadError::Unresolved(_) => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ReloadError::Occupied(_) => StatusCode::PRECONDITION_FAILED,
         ReloadError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         ReloadError::Draining => StatusCode::SERVICE_UNAVAILABLE,

@@ -16,7 +16,6 @@ use super::config::reloaded;
 use super::state::{Admin, fresh};
 use crate::config::Edit;
 use crate::control::reload::EditTerms;
-use crate::core::health::AdminState;
 
 /// A body that is no table.
 type Wrong = (StatusCode, String);
@@ -111,31 +110,14 @@ pub(super) async fn diff(State(admin): State<Arc<Admin>>) -> Response {
         Ok(differences) => fresh(Differences {
             differences,
             settings_file: admin.settings_file.clone(),
-            states_set: states_set(&admin),
+            states_set: admin
+                .shared
+                .pools()
+                .iter()
+                .any(|pool| pool.is_set_otherwise()),
         }),
         Err(error) => super::config::refused(&error),
     }
-}
-
-/// Whether an operator has set the state or the weight of a backend.
-fn states_set(admin: &Admin) -> bool {
-    let config = &admin.settings.load().config;
-    let plans = config.pool_plans();
-    let weight = |pool: &str, name: &str| {
-        let mut plans = plans.iter().filter(|plan| plan.name == pool);
-        let backends = plans.next().map(|plan| &plan.settings.backends);
-        let mut backends = backends.into_iter().flatten();
-        backends
-            .find(|backend| backend.name == name)
-            .map(|backend| backend.attributes.weight)
-    };
-    admin.shared.pools().iter().any(|pool| {
-        pool.backends().iter().any(|backend| {
-            let configured = weight(pool.name(), backend.name());
-            backend.report().admin != AdminState::Ready
-                || configured.is_some_and(|weight| weight != backend.attributes().weight)
-        })
-    })
 }
 
 /// The running settings as a file. They may hold passwords, so that only those who may change things get them.

@@ -170,9 +170,17 @@ fn pool(pool: &PoolView) -> String {
         true => ", failing open",
         false => "",
     };
+    // An empty one is in the line at the top.
+    let queue = match pool.queued {
+        0 => String::new(),
+        queued => format!(
+            ", {queued} of {} places in the queue taken",
+            pool.queue_limit
+        ),
+    };
     let line = format!(
-        "{}: {up} of {all} up, {}, {} of {} places in the queue taken{open}",
-        pool.name, pool.balance, pool.queued, pool.queue_limit
+        "{}: {up} of {all} up, {}{queue}{open}",
+        pool.name, pool.balance
     );
     format!("<li>{}</li>", escaped(&line))
 }

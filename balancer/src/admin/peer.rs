@@ -27,11 +27,17 @@ impl Peer {
         }
     }
 
-    /// What it is remembered by where it has changed something.
-    pub(super) fn name(self) -> String {
+    /// What it is remembered by where it has changed something. From another machine nobody changes anything without the token.
+    pub(super) fn doer(self) -> String {
         match self {
-            Self::Tcp(address) => address.ip().to_canonical().to_string(),
-            Self::Unix(_) => self.to_string(),
+            Self::Tcp(address) => {
+                let from = format!("from {}", address.ip().to_canonical());
+                match self.is_local() {
+                    true => from,
+                    false => format!("with the token, {from}"),
+                }
+            }
+            Self::Unix(_) => format!("by {self}"),
         }
     }
 }
@@ -56,5 +62,18 @@ impl Connected<IncomingStream<'_, ClosableListener<UnixListener>>> for Peer {
     fn connect_info(stream: IncomingStream<'_, ClosableListener<UnixListener>>) -> Self {
         let credentials = stream.io().peer_cred();
         Self::Unix(credentials.ok().map(|credentials| credentials.uid()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_changed_something_is_told_as_far_as_it_is_known() {
+        let tcp = |text: &str| Peer::Tcp(text.parse().unwrap()).doer();
+        assert_eq!(tcp("127.0.0.1:4711"), "from 127.0.0.1");
+        assert_eq!(tcp("10.0.0.5:4711"), "with the token, from 10.0.0.5");
+        assert_eq!(Peer::Unix(Some(1000)).doer(), "by uid 1000");
     }
 }

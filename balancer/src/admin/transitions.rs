@@ -1,5 +1,6 @@
-//! `/api/v1/transitions`: the latest state changes of backends.
+//! `/api/v1/transitions`: the latest changes of backends: states, weights, who has come.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use super::state::{Admin, fresh};
 use super::time::rfc3339;
-use crate::core::pool::{DEFAULT_POOL, PastTransition};
+use crate::core::pool::{Change, DEFAULT_POOL, PastChange};
 use crate::data_path::shared::Shared;
 
 /// `/api/v1/transitions`, oldest first.
@@ -23,8 +24,10 @@ pub(super) struct TransitionView {
     pub(super) backend: String,
     pub(super) address: String,
     pub(super) at: String,
-    pub(super) from: &'static str,
-    pub(super) to: &'static str,
+    /// A state, or `weight 1`, or `absent`.
+    pub(super) from: Cow<'static, str>,
+    /// A state, or `weight 0`, or `added`, or `ready` where the first check decides about the state.
+    pub(super) to: Cow<'static, str>,
     pub(super) reason: String,
 }
 
@@ -38,25 +41,46 @@ impl TransitionView {
     }
 }
 
-impl From<PastTransition> for TransitionView {
-    fn from(past: PastTransition) -> Self {
+impl From<PastChange> for TransitionView {
+    fn from(past: PastChange) -> Self {
+        let (from, to, reason) = told(&past.change);
         Self {
             pool: past.pool,
             backend: past.backend,
             address: past.address.to_string(),
             at: rfc3339(past.at),
-            from: past.transition.from.label(),
-            to: past.transition.to.label(),
-            reason: past.transition.reason.to_string(),
+            from,
+            to,
+            reason,
+        }
+    }
+}
+
+/// From what, to what, and why.
+fn told(change: &Change) -> (Cow<'static, str>, Cow<'static, str>, String) {
+    match change {
+        Change::State(it) => (
+            it.from.label().into(),
+            it.to.label().into(),
+            it.reason.to_string(),
+        ),
+        Change::Weight { from, to, who } => {
+            let weight = |weight: &u32| Cow::from(format!("weight {weight}"));
+            (weight(from), weight(to), format!("set {who}"))
+        }
+        Change::Ready { from, who } => (from.label().into(), "ready".into(), format!("set {who}")),
+        Change::Added { is_resolved } => {
+            let place = if *is_resolved { "DNS" } else { "the settings" };
+            ("absent".into(), "added".into(), format!("new in {place}"))
         }
     }
 }
 
 /// The latest of all pools, oldest first, at most so many of each.
-fn latest(shared: &Shared, of_each: usize) -> Vec<PastTransition> {
+fn latest(shared: &Shared, of_each: usize) -> Vec<PastChange> {
     let pools = shared.pools().into_iter();
     let mut latest: Vec<_> = pools
-        .flat_map(|pool| pool.latest_transitions(of_each))
+        .flat_map(|pool| pool.latest_changes(of_each))
         .collect();
     latest.sort_by_key(|past| past.at);
     latest

@@ -43,9 +43,23 @@ pub enum BindError {
     /// Sockets that the service manager did not pass, or that nothing refers to, one line each.
     #[error("{}", .0.join("\n"))]
     Sockets(Vec<String>),
-    /// Backends whose hosts have no address, one line each.
-    #[error("{}", .0.join("\n"))]
-    Resolve(Vec<String>),
+    /// Backends whose hosts have no address.
+    #[error("{}", lines(.0))]
+    Resolve(Vec<Unresolved>),
+}
+
+/// A host without an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// Its name.
+    pub host: String,
+    /// What is wrong, in a line that begins with the backend.
+    pub problem: String,
+}
+
+fn lines(unresolved: &[Unresolved]) -> String {
+    let lines: Vec<_> = unresolved.iter().map(|it| it.problem.as_str()).collect();
+    lines.join("\n")
 }
 
 /// The last port that only root may bind, unless the system says otherwise.
@@ -102,6 +116,10 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
             port,
             attributes,
         } = backend;
+        let unresolved = |why: String| Unresolved {
+            host: host.clone(),
+            problem: format!("backend {backend}: {why}"),
+        };
         if let Ok(address @ AdminAddress::Unix(_)) = host.parse() {
             resolved.push(BackendSpec {
                 name: name.clone(),
@@ -121,9 +139,9 @@ pub(crate) fn resolve(backends: &[BackendAddress]) -> Result<Vec<BackendSpec>, B
                     address: address.into(),
                     attributes: attributes.clone(),
                 }),
-                None => problems.push(format!("backend {backend}: host has no address")),
+                None => problems.push(unresolved("host has no address".to_owned())),
             },
-            Err(error) => problems.push(format!("backend {backend}: {}", reason(&error))),
+            Err(error) => problems.push(unresolved(reason(&error))),
         }
     }
     if problems.is_empty() {

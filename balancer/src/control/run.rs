@@ -181,7 +181,7 @@ fn inherit_states(startup: &Startup) {
             let name = backend.full_name();
             if let Some(&state) = predecessor.backends.get(&name) {
                 // It is one of the pool's.
-                let _ = pool.set_admin_state(backend.id(), state, "the previous process");
+                let _ = pool.set_admin_state(backend.id(), state, "by the previous process");
             }
         }
     }

@@ -16,6 +16,8 @@ pub(super) struct Status {
     /// One word; empty where the balancer is an older one.
     pub(super) state: String,
     pub(super) headline: String,
+    /// How many backends are up, as a sentence.
+    pub(super) backends_up: String,
     pub(super) alerts: Vec<Alert>,
     /// Of this answer.
     pub(super) time: String,
@@ -123,6 +125,8 @@ pub(super) struct Backend {
     pub(super) drain: Option<Drain>,
     /// Only after a change: how many healthy backends of its pool take sessions.
     pub(super) serving: Option<u64>,
+    /// Only after a change: how long its first check may take, where that is still to come.
+    pub(super) first_check_within_ms: Option<u64>,
 }
 
 impl Status {

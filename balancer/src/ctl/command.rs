@@ -74,13 +74,12 @@ pub enum Action {
         names: Vec<String>,
     },
     /// Change the weight of backends until the next reload
+    #[command(override_usage = "netsocket-balancer ctl weight [OPTIONS] <NAME>... <WEIGHT>")]
     Weight {
-        /// The backends
-        #[arg(value_name = "NAME", required = true, allow_negative_numbers = true)]
-        names: Vec<String>,
-        /// 0 to 256; 0: no new sessions
-        #[arg(allow_negative_numbers = true)]
-        weight: String,
+        /// The backends, then 0 to 256; 0: no new sessions
+        // One list, so that what is missing or in the wrong place is known by what it is.
+        #[arg(value_name = "NAME", allow_negative_numbers = true)]
+        words: Vec<String>,
     },
     /// Add a backend to a pool, until the next reload or restart
     #[command(override_usage = "netsocket-balancer ctl add [OPTIONS] [POOL] <NAME=HOST:PORT>")]
@@ -112,13 +111,13 @@ pub enum Action {
         places: Vec<String>,
     },
     /// Add or change a pool, until the next reload or restart
-    #[command(after_help = SET_POOL)]
+    #[command(after_help = SET_POOL, override_usage = "netsocket-balancer ctl set-pool [OPTIONS] <NAME> <JSON>")]
     SetPool {
         /// The pool
         name: String,
         /// Its table, as JSON
         #[arg(value_name = "JSON")]
-        table: String,
+        table: Option<String>,
     },
     /// Remove pools, until the next reload or restart
     RemovePool {
@@ -127,13 +126,13 @@ pub enum Action {
         names: Vec<String>,
     },
     /// Add or change a service, until the next reload or restart
-    #[command(after_help = SET_SERVICE)]
+    #[command(after_help = SET_SERVICE, override_usage = "netsocket-balancer ctl set-service [OPTIONS] <NAME> <JSON>")]
     SetService {
         /// The service
         name: String,
         /// Its table, as JSON
         #[arg(value_name = "JSON")]
-        table: String,
+        table: Option<String>,
     },
     /// Remove services, until the next reload or restart
     RemoveService {
@@ -177,7 +176,7 @@ pub enum Action {
         #[arg(value_name = "auto|copy|splice", value_parser = RelayMode::ALL.map(RelayMode::as_str))]
         mode: Option<String>,
     },
-    /// List the latest state changes of backends
+    /// List the latest changes of backends
     Transitions,
     /// Reload the settings
     Reload,

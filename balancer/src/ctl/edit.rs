@@ -11,7 +11,7 @@ use super::error::CtlError;
 use super::http::{Change, encoded, parsed};
 use super::rehearsal::rehearse;
 use super::removal::{self, in_pool};
-use super::{values, view};
+use super::{order, settings_view, values};
 use crate::config::Edit;
 
 /// Tables that would be right.
@@ -42,7 +42,7 @@ impl Console {
             });
         }
         if let Some(done) = done.filter(|_| !self.json) {
-            out.write_all(view::applied(&done).as_bytes())?;
+            out.write_all(settings_view::applied(&done).as_bytes())?;
         }
         ended
     }
@@ -126,6 +126,7 @@ fn parts(action: &Action) -> Result<(&'static str, String, String), CtlError> {
             keys,
             replace: _,
         } => {
+            order::pool_first(place)?;
             let (pool, backend) = match place.as_slice() {
                 [pool, backend] => (pool.clone(), backend.clone()),
                 one => in_pool(one.first().map_or("", String::as_str)),
@@ -154,8 +155,12 @@ fn parts(action: &Action) -> Result<(&'static str, String, String), CtlError> {
                 Value::Object(table).to_string(),
             )
         }
-        Action::SetPool { name, table } => ("PUT", path("pools", name), json(table, POOL)?),
+        Action::SetPool { name, table } => {
+            let (name, table) = order::with_table("set-pool", name, table.as_deref())?;
+            ("PUT", path("pools", name), json(table, POOL)?)
+        }
         Action::SetService { name, table } => {
+            let (name, table) = order::with_table("set-service", name, table.as_deref())?;
             ("PUT", path("services", name), json(table, SERVICE)?)
         }
         _ => return Err(CtlError::Usage("no change".to_owned())),

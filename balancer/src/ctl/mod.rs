@@ -33,11 +33,13 @@ mod console;
 mod edit;
 mod error;
 mod http;
+mod order;
 mod rehearsal;
 mod removal;
 mod save;
 mod secret_input;
 mod secure;
+mod settings_view;
 mod table;
 mod top;
 mod values;
@@ -235,10 +237,10 @@ impl Console {
     /// Shows how the running settings differ; returns from what, where that is no file.
     fn differences(&self, out: &mut impl Write) -> Result<Option<String>, CtlError> {
         let body = self.client.ask("GET", "/api/v1/config/differences", "")?;
-        self.show(out, &body, view::differences)?;
+        self.show(out, &body, settings_view::differences)?;
         let found: Differences = parsed(&body)?;
         let is_plain = found.settings_file.is_some() || found.differences.is_empty() || self.json;
-        Ok((!is_plain).then(|| format!("compared with {}", view::WITHOUT_FILE)))
+        Ok((!is_plain).then(|| format!("compared with {}", settings_view::WITHOUT_FILE)))
     }
 
     /// Returns what is to be said beside the output.
@@ -271,8 +273,8 @@ impl Console {
                 let ask = Ask::post("maintenance");
                 self.each(out, names, &ask).map(drop)
             }
-            Action::Weight { names, weight } => {
-                let weight = values::weight(weight)?;
+            Action::Weight { words } => {
+                let (names, weight) = order::weighed(words)?;
                 let ask = Ask {
                     method: "PUT",
                     what: "weight",
@@ -288,7 +290,7 @@ impl Console {
             }
             Action::Reload => {
                 let said = self.client.ask("POST", "/api/v1/reload", "")?;
-                self.show(out, &said, |done: &Reloaded| view::reloaded(done))
+                self.show(out, &said, |done: &Reloaded| settings_view::reloaded(done))
             }
             Action::Add { .. }
             | Action::Remove { .. }

@@ -4,6 +4,7 @@ mod columns;
 mod key_help;
 mod keys;
 mod live;
+mod rows;
 mod screen;
 mod state;
 mod terminal;

@@ -5,65 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::answer::{Alert, Backend, Differences, Reloaded, Session, Status, Transition};
+use super::answer::{Alert, Backend, Session, Status, Transition};
 use super::table::{Align, Table, printable};
 use crate::observe::endings::ended;
 use crate::observe::units;
-
-/// What a balancer without a settings file was started with.
-pub(super) const WITHOUT_FILE: &str = "its flags and environment (it has no settings file)";
-
-/// What a reload did: a line for each kind of change.
-pub(super) fn reloaded(it: &Reloaded) -> String {
-    changes("reloaded", it)
-}
-
-/// The same of a change that was asked for.
-pub(super) fn applied(it: &Reloaded) -> String {
-    changes("applied", it)
-}
-
-fn changes(done: &str, reloaded: &Reloaded) -> String {
-    let backends = &reloaded.backends;
-    let kinds = [
-        ("changed", &reloaded.changed),
-        ("added", &backends.added),
-        ("removed", &backends.removed),
-        ("altered", &backends.altered),
-        ("needs restart", &reloaded.needs_restart),
-    ];
-    let mut text = format!("{done}, generation {}\n", reloaded.generation);
-    for service in &reloaded.services {
-        let _ = writeln!(text, "{}", printable(service));
-    }
-    for (what, names) in kinds.iter().filter(|(_, names)| !names.is_empty()) {
-        let _ = writeln!(text, "{what:<14}{}", printable(&names.join(", ")));
-    }
-    if reloaded.cut > 0 {
-        let _ = writeln!(text, "{:<14}{}", "sessions cut", reloaded.cut);
-    }
-    for warning in &reloaded.warnings {
-        let _ = writeln!(text, "warning: {}", printable(warning));
-    }
-    text
-}
-
-/// How the running settings differ from those that a reload would read: a line each.
-pub(super) fn differences(it: &Differences) -> String {
-    let lines = it.differences.iter();
-    let mut text: String = lines.map(|line| printable(line) + "\n").collect();
-    if text.is_empty() {
-        let those = match &it.settings_file {
-            Some(file) => printable(file),
-            None => WITHOUT_FILE.to_owned(),
-        };
-        text = format!("the running settings are those of {those}\n");
-    }
-    if it.states_set {
-        text.push_str("weights and drains set by ctl are not compared\n");
-    }
-    text
-}
 
 /// The balancer in a few lines.
 pub(super) fn status(status: &Status) -> String {
@@ -134,7 +79,11 @@ pub(super) fn status(status: &Status) -> String {
         );
     }
     let (up, all) = status.up();
-    line("backends", format!("{up} of {all} up"));
+    let up = match status.backends_up.as_str() {
+        "" => format!("{up} of {all} up"),
+        said => said.to_owned(),
+    };
+    line("backends", up);
     line(
         "sessions",
         format!(
@@ -264,7 +213,11 @@ pub(super) fn backends(status: &Status) -> String {
 
 /// One backend after a change of its state.
 pub(super) fn backend(it: &Backend) -> String {
-    changed(it, &format!("; {}", reason(it)))
+    let next = it.first_check_within_ms.map(|within| {
+        let within = units::age(Duration::from_millis(within));
+        format!(": it is checked now, and ready if that passes, within {within}")
+    });
+    changed(it, &format!("; {}{}", reason(it), next.unwrap_or_default()))
 }
 
 /// One backend after a change of its weight, which is not the reason for its state.
@@ -384,6 +337,18 @@ pub(super) fn object(object: &Map<String, Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_comes_back_unchecked_is_said_to_be_ready_soon() {
+        let it = serde_json::json!({
+            "name": "a", "state": "down", "weight": 1, "reason": "not checked yet", "serving": 1,
+            "first_check_within_ms": 2000,
+        });
+        assert_eq!(
+            backend(&serde_json::from_value(it).unwrap()),
+            "a: down, weight 1; not checked yet: it is checked now, and ready if that passes, within 2.0 s\n"
+        );
+    }
 
     #[test]
     fn the_first_line_has_the_word_of_the_page() {

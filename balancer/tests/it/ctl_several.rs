@@ -42,7 +42,7 @@ async fn several_backends_are_changed_by_one_command() {
             &["drain", "b", "files/a", "--wait"],
             ": draining, weight 1; ",
         ),
-        (&["ready", "b", "files/a"], ", weight 1; set to ready by "),
+        (&["ready", "b", "files/a"], ", weight 1; set to ready from "),
         (&["weight", "b", "files/a", "7"], ", weight 7\n"),
     ] {
         let out = done(admin, words).await;

@@ -107,7 +107,7 @@ async fn a_drained_backend_keeps_its_sessions_and_gets_no_more() {
     eventually("one session each", || backend.figures().active == 1).await;
     balancer
         .pool
-        .set_admin_state(backend.id(), AdminState::Drain, "test")
+        .set_admin_state(backend.id(), AdminState::Drain, "by test")
         .unwrap();
     for _ in 0..4 {
         assert_eq!(converse(balancer.connect().await).await, "b");
@@ -121,7 +121,7 @@ async fn a_drained_backend_keeps_its_sessions_and_gets_no_more() {
 
     balancer
         .pool
-        .set_admin_state(backend.id(), AdminState::Ready, "test")
+        .set_admin_state(backend.id(), AdminState::Ready, "by test")
         .unwrap();
     balancer.up(2).await;
     let (_, json) = balancer.get("/api/v1/transitions").await;
@@ -159,7 +159,7 @@ async fn nothing_touches_a_backend_in_maintenance_and_after_it_a_check_comes_fir
     let backend = &balancer.pool.backends()[0];
     balancer
         .pool
-        .set_admin_state(backend.id(), AdminState::Maintenance, "test")
+        .set_admin_state(backend.id(), AdminState::Maintenance, "by test")
         .unwrap();
     let checks = || {
         let figures = backend.figures();
@@ -177,7 +177,7 @@ async fn nothing_touches_a_backend_in_maintenance_and_after_it_a_check_comes_fir
 
     balancer
         .pool
-        .set_admin_state(backend.id(), AdminState::Ready, "test")
+        .set_admin_state(backend.id(), AdminState::Ready, "by test")
         .unwrap();
     balancer.up(2).await;
     assert_eq!(state(backend), (State::Up, "first check passed".into()));

@@ -189,7 +189,7 @@ async fn what_an_operator_has_taken_out_is_no_last_resort() {
     .await;
     for (backend, state) in [(1, AdminState::Drain), (2, AdminState::Maintenance)] {
         let id = all[backend].id();
-        balancer.pool.set_admin_state(id, state, "test").unwrap();
+        balancer.pool.set_admin_state(id, state, "by test").unwrap();
     }
     check(&balancer.pool, &all[3], false, 3);
     let _dead = echoes.remove(0).1.die().await;

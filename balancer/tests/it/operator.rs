@@ -47,7 +47,7 @@ async fn a_backend_is_drained_taken_out_and_put_back() {
             (
                 &state.into(),
                 &wanted.into(),
-                &format!("set to {wanted} by 127.0.0.1").into()
+                &format!("set to {wanted} from 127.0.0.1").into()
             )
         );
         assert_eq!(answer["drain"]["done"], true);
@@ -61,6 +61,14 @@ async fn a_backend_is_drained_taken_out_and_put_back() {
     let mut names = answers(&balancer, 4).await;
     names.sort();
     assert_eq!(names, ["a", "a", "b", "b"]);
+    let (_, said) = balancer.get("/api/v1/transitions").await;
+    let changes: Value = serde_json::from_str(&said).unwrap();
+    let changes = changes["transitions"].as_array().unwrap();
+    let back = changes.iter().find(|it| it["to"] == "ready").unwrap();
+    assert_eq!(
+        (&back["from"], &back["reason"]),
+        (&"maintenance".into(), &"set from 127.0.0.1".into())
+    );
     assert_eq!(backend(&balancer, "a").await["drain"], Value::Null);
 }
 
@@ -271,4 +279,57 @@ async fn connect_times_are_shown_and_counted() {
     assert_eq!(of("_bucket", ",le=\"10\""), 3.0);
     assert!(of("_sum", "") > 0.0);
     eventually("all over", || balancer.records().len() == 6).await;
+}
+
+/// Weights of 0 take out all as surely as drains do: since when is told, and who did it.
+#[tokio::test]
+async fn changed_weights_are_among_the_changes_and_an_outage_by_them_has_its_time() {
+    let (balancer, _a, _b) = two_echoes().await;
+    let weigh = async |name: &str, weight: u32| {
+        let path = format!("/api/v1/backends/{name}/weight");
+        let body = format!("{{\"weight\":{weight}}}");
+        let (status, said) = balancer.put(&path, "", &body).await;
+        assert_eq!(status, 200, "{said}");
+    };
+    let json = async |path: &str| -> Value {
+        let (status, said) = balancer.get(path).await;
+        assert_eq!(status, 200, "{said}");
+        serde_json::from_str(&said).unwrap()
+    };
+    weigh("a", 0).await;
+    // The same again is no change.
+    weigh("a", 0).await;
+    let pools = json("/api/v1/pools").await;
+    assert_eq!(pools["pools"][0]["outage_since"], Value::Null);
+    weigh("b", 0).await;
+    let pools = json("/api/v1/pools").await;
+    let alert = &pools["alerts"][0];
+    assert!(alert["what"].as_str().unwrap().ends_with("have weight 0"));
+    let since = alert["since"].as_str().unwrap().to_owned();
+    let changes = json("/api/v1/transitions").await;
+    let changes = changes["transitions"].as_array().unwrap();
+    let of_weight = changes.iter().filter(|it| it["to"] == "weight 0");
+    let told: Vec<_> = of_weight
+        .map(|it| {
+            (
+                it["backend"].clone(),
+                it["from"].clone(),
+                it["reason"].clone(),
+            )
+        })
+        .collect();
+    let expected =
+        ["a", "b"].map(|name| (name.into(), "weight 1".into(), "set from 127.0.0.1".into()));
+    assert_eq!(told, expected);
+    // Nothing else moves that time on.
+    weigh("a", 1).await;
+    weigh("a", 0).await;
+    weigh("b", 1).await;
+    weigh("b", 0).await;
+    let again = json("/api/v1/pools").await["alerts"][0]["since"].clone();
+    assert!(again.as_str().unwrap() >= since.as_str());
+    let (status, page) = balancer.get("/").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("<dt>Since</dt>"), "{page}");
+    assert!(page.contains("<small>was weight 1: set from 127.0.0.1</small>"));
 }

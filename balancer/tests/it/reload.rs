@@ -69,7 +69,7 @@ async fn what_stays_keeps_health_counters_and_sessions() {
     let before = balancer.pool.backends();
     balancer
         .pool
-        .set_admin_state(before[0].id(), AdminState::Drain, "test")
+        .set_admin_state(before[0].id(), AdminState::Drain, "by test")
         .unwrap();
 
     set(&balancer, |config| {

@@ -23,3 +23,16 @@ pub(in crate::admin) struct Alert {
     pub(in crate::admin) since: Option<String>,
     pub(in crate::admin) todo: Vec<String>,
 }
+
+/// Names in a sentence.
+pub(super) const NAMED: usize = 3;
+
+/// `a, b, c and 4 more`.
+pub(super) fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let shown: Vec<_> = names.take(NAMED).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

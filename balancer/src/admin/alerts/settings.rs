@@ -1,10 +1,10 @@
 //! The alerts of settings that were refused: by a reload, or by the new process of a restart.
 
-use super::alert::{Alert, Severity};
+use super::alert::{Alert, Severity, listed};
 use crate::admin::commands::Commands;
 use crate::admin::time::rfc3339;
 use crate::control::handover::RestartCause;
-use crate::control::reload::{FailedRestart, LatestReload};
+use crate::control::reload::{FailedRestart, LatestReload, ReloadError};
 
 /// A reload that changed nothing.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(in crate::admin) struct Refused {
     pub(super) at: String,
     /// One at least.
     pub(super) problems: Vec<String>,
+    /// Hosts without an address, where that is all that is wrong.
+    pub(super) unresolved: Vec<String>,
 }
 
 impl Refused {
@@ -20,6 +22,10 @@ impl Refused {
         Some(Self {
             at: rfc3339(latest.at),
             problems: error.problems(),
+            unresolved: match error {
+                ReloadError::Unresolved(hosts) => hosts.iter().map(|it| it.host.clone()).collect(),
+                _ => Vec::new(),
+            },
         })
     }
 
@@ -29,7 +35,20 @@ impl Refused {
             what: format!("The last reload was refused: {}", self.summary()),
             clients: "are served with the settings of before".to_owned(),
             since: Some(self.at.clone()),
-            todo: vec![correct(commands, &commands.ctl(&["reload"]))],
+            todo: vec![self.todo(&commands.ctl(&["reload"]), commands)],
+        }
+    }
+
+    fn todo(&self, reload: &str, commands: &Commands) -> String {
+        match self.unresolved.as_slice() {
+            [] => correct(commands, reload),
+            [host] => format!(
+                "Correct the name {host}, or see to it that it has an address on this machine (`getent hosts {host}`), then {reload}."
+            ),
+            hosts => format!(
+                "Correct the names {}, or see to it that each has an address on this machine (`getent hosts NAME`), then {reload}.",
+                listed(hosts.iter().cloned())
+            ),
         }
     }
 

@@ -109,8 +109,8 @@ fn some_down_is_a_warning_and_tells_who_serves() {
     let alert = &two.alerts[0];
     assert_eq!(alert.clients, "are served by 1 backend");
     assert_eq!(alert.since.as_deref(), Some(NOW));
-    assert!(alert.todo[0].contains("Nothing listens at 10.0.0.1:2"));
-    assert!(alert.todo[1].contains("10.0.0.1:3 cannot be reached"));
+    assert!(alert.todo[0].contains("Nothing listens at 2 (10.0.0.1:2): start the server there."));
+    assert!(alert.todo[1].contains("3 (10.0.0.1:3) cannot be reached: is the machine on"));
     let backup = BackendView {
         backup: true,
         ..backend("1", "up", None)
@@ -140,7 +140,9 @@ fn all_down_is_an_emergency_and_tells_what_clients_get() {
         ("No backend is up", "are refused (SC)")
     );
     assert!(
-        todo[0].contains("Nothing listens at 10.0.0.1:1, 10.0.0.1:2: start"),
+        todo[0].contains(
+            "Nothing listens at 1 (10.0.0.1:1), 2 (10.0.0.1:2): start the servers there."
+        ),
         "{todo:?}"
     );
     let open = PoolView {
@@ -214,6 +216,7 @@ fn the_worst_comes_first_and_names_its_service() {
     let refused = Refused {
         at: NOW.to_owned(),
         problems: ["one", "two", "three"].map(str::to_owned).to_vec(),
+        unresolved: Vec::new(),
     };
     let all = Condition::of(&Facts {
         services: &[service],
@@ -429,4 +432,30 @@ fn a_restart_that_failed_is_told_with_what_to_mend() {
         assert_eq!(clients, "are served by the process of before");
         assert!(todo.contains(advice), "{todo}");
     }
+}
+
+/// Settings that are right are not to be corrected until a check says OK, which it says already.
+#[test]
+fn a_reload_that_only_lacks_an_address_advises_that() {
+    let todo = |hosts: &[&str]| {
+        let refused = Refused {
+            at: NOW.to_owned(),
+            problems: vec!["one".to_owned()],
+            unresolved: hosts.iter().map(|&host| host.to_owned()).collect(),
+        };
+        let condition = Condition::of(&Facts {
+            refused: Some(&refused),
+            ..facts(&[pool("default", vec![backend("1", "up", None)])])
+        });
+        condition.alerts[0].todo[0].clone()
+    };
+    let then = "then `netsocket-balancer ctl reload`.";
+    assert_eq!(todo(&[]), format!("Correct the settings, {then}"));
+    assert_eq!(
+        todo(&["a.example"]),
+        format!(
+            "Correct the name a.example, or see to it that it has an address on this machine (`getent hosts a.example`), {then}"
+        )
+    );
+    assert!(todo(&["a.example", "b.example"]).contains("the names a.example, b.example, or"));
 }

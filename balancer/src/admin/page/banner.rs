@@ -40,13 +40,12 @@ pub(super) fn title(status: &Status) -> String {
 /// Figures of the whole in a line.
 pub(super) fn summary(status: &Status) -> String {
     let sessions = &status.sessions;
-    let (up, all) = up(status);
     let queued: usize = status.pools.iter().map(|pool| pool.queued).sum();
     let places: usize = status.pools.iter().map(|pool| pool.queue_limit).sum();
     // While all is well, the headline says how many are up.
     let mut parts = match status.condition.state {
         "ready" => Vec::new(),
-        _ => vec![format!("{up} of {} up", units::counted(all, "backend"))],
+        _ => vec![status.condition.backends_up.clone()],
     };
     parts.extend([
         format!(

@@ -6,6 +6,7 @@ const KEPT = 256; // backends whose past is known, as in the records of the bala
 const PARTS = 6; // backends that have a line of their own in the big one
 let points = [];
 const MARKED = 2000; // changes that are kept to be marked, the latest
+const LOSSES = ["down", "ejected", "draining", "maintenance", "leaving", "weight 0"];
 const changes = new Map(); // state changes by what tells them apart: time, text, whether it is for the better
 
 function plotted() {
@@ -45,7 +46,7 @@ function addChanges(list) {
     const name = (past.pool === "default" ? "" : past.pool + "/") + past.backend;
     const key = [past.at, name, past.from, past.to].join(" ");
     if (changes.has(key)) continue;
-    changes.set(key, { time: Date.parse(past.at) / 1000, good: past.to === "up", text: `${name} ${past.to}` });
+    changes.set(key, { time: Date.parse(past.at) / 1000, good: !LOSSES.includes(past.to), text: `${name} ${past.to}` });
     news += 1;
   }
   if (changes.size > MARKED) {
@@ -72,6 +73,8 @@ const TILES = {
   down: ["Bytes to clients", grown, "down", 1, byteRate], up: ["Bytes from clients", grown, "up", 1, byteRate],
   cpu: ["Host CPU", level, "cpu", 100, percent], memory: ["Host memory", level, "memory", 100, percent],
 };
+const NOTHING = { active: "no session was open in this time", total: "no session began in this time", down: "nothing was sent to clients in this time",
+  up: "nothing came from clients in this time", cpu: "no load in this time", memory: "not known" };
 const valuesOf = name => TILES[name][1](point => point[TILES[name][2]]);
 const valuesOfBackend = (name, backend) => TILES[name][1](point => point.backends[backend]?.[TILES[name][2]] ?? 0);
 
@@ -163,6 +166,8 @@ const chart = {
     }
     for (const [at, good] of lines) parts.push(shape("line", { class: good ? "event up" : "event", x1: at, x2: at, y1: 8, y2: bottom }));
     parts.push(shape("polygon", { points: `${x(values[0][0]).toFixed(1)},${bottom} ${line(values)} ${width},${bottom}` }), shape("polyline", { points: line(values) }));
+    // A grid alone does not say that there is nothing to draw.
+    if (values.every(([, value]) => value === 0)) parts.push(text(this.left + (width - this.left) / 2, bottom / 2, "middle", NOTHING[key]));
     const names = key === "cpu" || key === "memory" ? [] : busiest();
     if (names.length > 1) names.forEach((name, index) => parts.push(shape("polyline", { class: "part c" + index, points: line(valuesOfBackend(this.chosen, name)) })));
     this.legend(names.length > 1 ? names : [], unit, values, parts, x, y, bottom);

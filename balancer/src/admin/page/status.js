@@ -29,10 +29,9 @@ function title(state, snapshot) {
 
 function summary(snapshot) {
   const { sessions, pools } = snapshot;
-  const [up, all] = upOf(pools.flatMap(pool => pool.backends));
   const places = key => pools.reduce((all, pool) => all + pool[key], 0);
   // While all is well, the headline says how many are up.
-  const parts = snapshot.state === "ready" ? [] : [`${up} of ${all} ${all === 1 ? "backend" : "backends"} up`];
+  const parts = snapshot.state === "ready" ? [] : [snapshot.backends_up];
   parts.push(`${sessions.active} of at most ${sessions.limit} sessions open`,
     `${sessions.total} since the start`, `${places("queued")} of ${places("queue_limit")} places in the queue taken`);
   if (snapshot.log_lines_dropped) parts.push(`${snapshot.log_lines_dropped} log lines lost`);
@@ -98,11 +97,28 @@ function announce(before, snapshot) {
 
 function poolLine(pool) {
   const [up, all] = upOf(pool.backends);
-  return `${pool.name}: ${up} of ${all} up, ${pool.balance}, ${pool.queued} of ${pool.queue_limit} places in the queue taken${pool.failing_open ? ", failing open" : ""}`;
+  const queue = pool.queued ? `, ${pool.queued} of ${pool.queue_limit} places in the queue taken` : "";
+  return `${pool.name}: ${up} of ${all} up, ${pool.balance}${queue}${pool.failing_open ? ", failing open" : ""}`;
+}
+
+// An event comes every second: without one for so long, the balancer does not answer, although the connection may be there.
+const SILENCE_MS = 2500;
+const heard = { at: 0, isLost: false };
+
+function stale() {
+  const silence = performance.now() - heard.at;
+  if (!latest || !(heard.isLost || silence >= SILENCE_MS)) return;
+  title("stale", latest);
+  setState("stale", "No answer from the balancer", `Last answer ${inSeconds(silence)} ago. What is below is from ${clock(latest.time)}.`);
+  replace(byId("alerts"), null, () => []);
+  say(byId("alarm"), "No answer from the balancer");
 }
 
 function show(snapshot) {
   now = snapshot.time;
+  heard.at = performance.now();
+  if (byId("alarm").textContent.startsWith("No answer")) say(byId("alarm"), "");
+  heard.isLost = false;
   if (latest) announce(latest, snapshot);
   latest = snapshot;
   const list = snapshot.pools.flatMap(pool => pool.backends);
@@ -146,15 +162,13 @@ async function start() {
     for (const r of records) addPoint(pointOf(r.ts, r.active_clients, r.client_count, r.backends ?? [], r));
     plots();
   } catch { /* The events will tell. */ }
+  setInterval(stale, 500);
   const events = new EventSource(here("api/v1/events"));
   events.addEventListener("snapshot", event => show(JSON.parse(event.data)));
   events.addEventListener("error", () => {
-    if (latest) {
-      title("stale", latest);
-      setState("stale", "No answer from the balancer", `What is below is from ${clock(latest.time)}.`);
-      replace(byId("alerts"), null, () => []);
-      say(byId("alarm"), "No answer from the balancer");
-    } else {
+    heard.isLost = true;
+    if (latest) stale();
+    else {
       say(byId("news"), "No events from the balancer: these are the figures of the moment at which the page was loaded.");
     }
     // What the server has refused for good is asked for again, too.

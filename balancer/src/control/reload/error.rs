@@ -2,7 +2,7 @@
 
 use netsocket_settings::Problems;
 
-use crate::control::resolve::BindError;
+use crate::control::resolve::{BindError, Unresolved};
 
 /// Why nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum ReloadError {
         /// One line each.
         problems: Vec<String>,
     },
+    /// The settings are right, but some hosts have no address now.
+    #[error("{}", problems(.0).join("\n"))]
+    Unresolved(Vec<Unresolved>),
     /// What was to be added is there already.
     #[error("{0}")]
     Occupied(String),
@@ -44,9 +47,15 @@ impl ReloadError {
     pub fn problems(&self) -> Vec<String> {
         match self {
             Self::Invalid { problems, .. } => problems.clone(),
+            Self::Unresolved(hosts) => problems(hosts),
             other => vec![other.to_string()],
         }
     }
+}
+
+fn problems(unresolved: &[Unresolved]) -> Vec<String> {
+    let problems = unresolved.iter().map(|it| it.problem.clone());
+    problems.collect()
 }
 
 impl From<Problems> for ReloadError {
@@ -60,6 +69,9 @@ impl From<Problems> for ReloadError {
 
 impl From<BindError> for ReloadError {
     fn from(error: BindError) -> Self {
+        if let BindError::Resolve(hosts) = error {
+            return Self::Unresolved(hosts);
+        }
         let said = error.to_string();
         Self::Invalid {
             problems: said.lines().map(str::to_owned).collect(),

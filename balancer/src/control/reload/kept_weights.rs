@@ -46,3 +46,15 @@ pub(super) fn keep_weights(
         }
     }
 }
+
+/// Weights that operators have set are those of the settings again: all of them after a reload, and after an edit only that of
+/// the backend, by its pool and name, whose settings it says as a whole.
+pub(super) fn forget(shared: &Shared, edited: Option<Option<&(String, String)>>) {
+    for pool in shared.pools() {
+        match edited {
+            None => pool.forget_weights(None),
+            Some(Some((of, name))) if pool.name() == of => pool.forget_weights(Some(name)),
+            Some(_) => {}
+        }
+    }
+}

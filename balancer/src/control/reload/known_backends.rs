@@ -35,7 +35,7 @@ pub(super) fn drain(shared: &Shared, pool: &str, name: &str) {
         let backends = pool.backends().into_iter();
         for backend in backends.filter(|backend| backend.name() == name) {
             // It is one of the pool's.
-            let _ = pool.set_admin_state(backend.id(), AdminState::Drain, "whoever added it");
+            let _ = pool.set_admin_state(backend.id(), AdminState::Drain, "by whoever added it");
         }
     }
 }

@@ -144,9 +144,11 @@ impl Reloader {
         let mut settings = Settings::clone(&before);
         let is_edit = edit.is_some();
         let drain = edit.as_ref().and_then(|edit| edit.drain.clone());
+        let edited = edit.as_ref().map(|edit| edit.edited.clone());
         let validated = self.validate(shared, &before.config, source, edit).await;
         let outcome = match validated {
             Ok(validated) => {
+                kept_weights::forget(shared, edited.as_ref().map(Option::as_ref));
                 let done = self.apply(shared, &before.config, validated, drain).await;
                 let (config, changes) = done;
                 settings.config = Arc::new(config);

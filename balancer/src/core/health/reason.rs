@@ -97,7 +97,7 @@ pub enum Reason {
     EjectionOver(Duration),
     /// It was ejected, but no other backend is usable any more.
     NobodyElse,
-    /// An operator set this state, identified by this name or address.
+    /// An operator set this state: by whom or from where, with that preposition.
     Set(AdminState, Arc<str>),
     /// Its agent wants this.
     Agent(AgentWish),
@@ -157,7 +157,7 @@ impl fmt::Display for Reason {
             }
             Self::EjectionOver(time) => write!(f, "ejection of {time:?} ended"),
             Self::NobodyElse => f.write_str("no other backend is usable"),
-            Self::Set(state, who) => write!(f, "set to {} by {who}", state.label()),
+            Self::Set(state, who) => write!(f, "set to {} {who}", state.label()),
             Self::Agent(wish) => write!(f, "its agent says {wish}"),
             Self::NotNamed => f.write_str("no longer in the settings"),
             Self::NotResolved => f.write_str("no longer in DNS or in the settings"),

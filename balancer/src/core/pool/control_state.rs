@@ -1,15 +1,16 @@
 //! The state of a pool that only the control side uses: health, history, backends that come and go.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use netsocket_telemetry::Events;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::history::{self, History};
+use super::history::{self, Change, History};
 use super::leaving::{self, LeavingBackends};
 use super::outage::Outage;
-use crate::core::backend::{Backend, BackendSpec};
+use crate::core::backend::{Attributes, Backend, BackendSpec};
 use crate::core::balance::{BackendId, Policy};
 use crate::core::health::{EligibleBackends, HealthRegistry, HealthRules, Reason};
 
@@ -24,7 +25,9 @@ pub(super) struct Core {
     pub(super) eligible: EligibleBackends,
     pub(super) history: History,
     pub(super) leaving: LeavingBackends,
-    outage: Outage,
+    pub(super) outage: Outage,
+    /// What those backends would weigh whose weight was set by an operator.
+    pub(super) configured_weights: HashMap<BackendId, u32>,
     /// Of the pool.
     name: Arc<str>,
     next_id: usize,
@@ -40,6 +43,7 @@ impl Core {
             history: History::default(),
             leaving: LeavingBackends::default(),
             outage: Outage::default(),
+            configured_weights: HashMap::new(),
             name,
             next_id: number * IDS_PER_POOL,
         }
@@ -48,6 +52,53 @@ impl Core {
     /// Tells the log when no backend takes sessions any more, and when one does again.
     pub(super) fn watch_outage(&mut self) {
         self.outage.watch(&self.name, self.registry.supply());
+    }
+
+    /// Takes on the attributes that settings or DNS give to a backend that stays, but not the weight if an operator has set one.
+    pub(super) fn assign(&mut self, backend: &Backend, mut given: Attributes, is_resolved: bool) {
+        given.weight = self.weight_of(backend, given.weight, is_resolved);
+        let who = match is_resolved {
+            true => "in DNS or in the settings",
+            false => "in the settings",
+        };
+        self.note_weight(backend, given.weight, who);
+        backend.set_attributes(given);
+    }
+
+    /// The weight of a backend that is given this one.
+    fn weight_of(&mut self, backend: &Backend, given: u32, is_resolved: bool) -> u32 {
+        let now = backend.attributes().weight;
+        match self.configured_weights.get_mut(&backend.id()) {
+            None => given,
+            // It was kept for a backend that stays.
+            Some(_) if given == now => now,
+            Some(configured) if is_resolved || given == *configured => {
+                *configured = given;
+                now
+            }
+            // Other settings say another weight than before.
+            Some(_) => {
+                self.configured_weights.remove(&backend.id());
+                given
+            }
+        }
+    }
+
+    /// Sets the weight of a backend on behalf of an operator.
+    pub(super) fn weigh(&mut self, backend: &Backend, weight: u32, who: &str) {
+        let before = backend.attributes();
+        let configured = self.configured_weights.entry(backend.id());
+        configured.or_insert(before.weight);
+        self.note_weight(backend, weight, who);
+        backend.set_attributes(Attributes { weight, ..before });
+    }
+
+    fn note_weight(&mut self, backend: &Backend, to: u32, who: &str) {
+        let from = backend.attributes().weight;
+        if from != to {
+            let who = Arc::from(who);
+            self.history.note(backend, Change::Weight { from, to, who });
+        }
     }
 
     /// A new backend, or one that returns before its last session has ended and starts afresh.
@@ -84,6 +135,7 @@ impl Core {
             history::tell(events, &backend, &transition);
         }
         backend.set_weight_tenths(0);
+        self.configured_weights.remove(&backend.id());
         self.history.add(&backend, transition);
         backend.publish(leaving::report(&backend, reason));
         self.leaving.add(backend, now);

@@ -1,6 +1,7 @@
-//! The latest state changes of a pool, and how they are logged.
+//! The latest changes of a pool: states, weights, who has come; and how they are logged.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::Utc;
@@ -32,38 +33,88 @@ pub struct PastTransition {
     pub transition: Transition,
 }
 
+/// What has become of a backend.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    State(Transition),
+    /// It gets another share of the sessions.
+    Weight {
+        from: u32,
+        to: u32,
+        /// Who has set it, with `by` or the like.
+        who: Arc<str>,
+    },
+    /// An operator has put it back, and its first check decides about its state.
+    Ready {
+        from: State,
+        who: Arc<str>,
+    },
+    /// It is new in the pool. `is_resolved`: its address was found in DNS.
+    Added {
+        is_resolved: bool,
+    },
+}
+
+/// A change of a backend, possibly one that has been removed.
+#[derive(Debug, Clone)]
+pub(crate) struct PastChange {
+    pub(crate) at: SystemTime,
+    pub(crate) pool: String,
+    pub(crate) id: BackendId,
+    pub(crate) backend: String,
+    pub(crate) address: AdminAddress,
+    pub(crate) change: Change,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct History(VecDeque<PastTransition>);
+pub(super) struct History(VecDeque<PastChange>);
 
 impl History {
     pub(super) fn add(&mut self, backend: &Backend, transition: Transition) {
         announce(backend, &transition);
+        self.note(backend, Change::State(transition));
+    }
+
+    /// The same of what is logged elsewhere.
+    pub(super) fn note(&mut self, backend: &Backend, change: Change) {
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(PastTransition {
+        self.0.push_back(PastChange {
             at: SystemTime::now(),
             pool: backend.pool().to_owned(),
             id: backend.id(),
             backend: backend.name().to_owned(),
             address: backend.address().clone(),
-            transition,
+            change,
         });
     }
 
     pub(super) fn transitions(&self) -> Vec<PastTransition> {
-        self.0.iter().cloned().collect()
+        let transitions = self.0.iter().filter_map(|past| match &past.change {
+            Change::State(transition) => Some(PastTransition {
+                at: past.at,
+                pool: past.pool.clone(),
+                id: past.id,
+                backend: past.backend.clone(),
+                address: past.address.clone(),
+                transition: transition.clone(),
+            }),
+            _ => None,
+        });
+        transitions.collect()
     }
 
-    pub(super) fn latest(&self, count: usize) -> Vec<PastTransition> {
+    pub(super) fn latest(&self, count: usize) -> Vec<PastChange> {
         let older = self.0.len().saturating_sub(count);
         self.0.iter().skip(older).cloned().collect()
     }
 
     /// When a backend last changed state, as far as it is still recorded.
-    pub(super) fn last_change(&self, id: BackendId) -> Option<SystemTime> {
+    pub(super) fn last_transition(&self, id: BackendId) -> Option<SystemTime> {
         let mut latest = self.0.iter().rev();
-        latest.find(|past| past.id == id).map(|past| past.at)
+        let is_it = |past: &&PastChange| past.id == id && matches!(past.change, Change::State(_));
+        latest.find(is_it).map(|past| past.at)
     }
 }
 

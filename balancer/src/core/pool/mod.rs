@@ -60,6 +60,7 @@ use tracing::info;
 
 pub use group_report::{GroupReport, Outcome};
 pub use history::PastTransition;
+pub(crate) use history::{Change, PastChange};
 pub(crate) use identity::PoolIdentity;
 pub use leaving::Leaving;
 pub use snapshot::NoBackend;
@@ -67,7 +68,7 @@ pub use snapshot::NoBackend;
 use self::control_state::Core;
 use self::snapshot::Snapshot;
 pub use crate::core::backend::DEFAULT_POOL;
-use crate::core::backend::{Assigned, Attributes, Backend, BackendSpec, CheckReport, HealthReport};
+use crate::core::backend::{Assigned, Backend, BackendSpec, CheckReport, HealthReport};
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::group_member::could_be_member;
 use crate::core::health::{
@@ -186,9 +187,14 @@ impl Pool {
         self.core().history.transitions()
     }
 
-    /// The latest `count` of them, oldest first.
-    pub(crate) fn latest_transitions(&self, count: usize) -> Vec<PastTransition> {
+    /// The latest `count` changes of any kind, oldest first.
+    pub(crate) fn latest_changes(&self, count: usize) -> Vec<PastChange> {
         self.core().history.latest(count)
+    }
+
+    /// Since when no healthy backend takes sessions.
+    pub(crate) fn outage_since(&self) -> Option<SystemTime> {
+        self.core().outage.since
     }
 
     /// Number of backends that sessions try if no other takes them.
@@ -266,6 +272,11 @@ impl Pool {
             .iter()
             .map(|backend| (backend.name(), backend))
             .collect();
+        let groups = self.groups.load();
+        let is_resolved = |backend: &Backend| {
+            let mut groups = groups.iter();
+            groups.any(|group| could_be_member(&group.name, backend.name()))
+        };
         let mut backends = Vec::new();
         let mut come = Vec::new();
         for spec in specs {
@@ -274,7 +285,7 @@ impl Pool {
                 Some(backend) => {
                     known.remove(spec.name.as_str());
                     let differs = backend.own() != spec.attributes.own;
-                    backend.set_attributes(spec.attributes);
+                    core.assign(backend, spec.attributes, is_resolved(backend));
                     if differs {
                         backend.checker.notify_one();
                     }
@@ -293,11 +304,13 @@ impl Pool {
             // One that comes back begins anew: what was published is from before it left.
             self.republish(core, backend, None);
         }
-        let groups = self.groups.load();
+        // Those of the start are no news.
+        for backend in come.iter().filter(|_| eased) {
+            let is_resolved = is_resolved(backend);
+            core.history.note(backend, Change::Added { is_resolved });
+        }
         for gone in before.iter().filter(|it| known.contains_key(it.name())) {
-            let is_resolved = groups
-                .iter()
-                .any(|group| could_be_member(&group.name, gone.name()));
+            let is_resolved = is_resolved(gone);
             core.leave(Arc::clone(gone), is_resolved, self.events.get(), now);
         }
         self.apply(core, changes, now);
@@ -333,7 +346,7 @@ impl Pool {
         self.groups.store(Arc::new(groups));
     }
 
-    /// Sets the admin state of a backend on behalf of `who`.
+    /// Sets the admin state of a backend on behalf of `who`, with `by` or the like.
     ///
     /// # Errors
     /// The pool has no such backend.
@@ -359,7 +372,12 @@ impl Pool {
     ) -> Result<(), UnknownBackend> {
         let backend = self.backend(id).ok_or(UnknownBackend)?;
         let mut core = self.core();
+        let before = backend.report();
         let changes = core.registry.set_admin(id, state, who, now);
+        if changes.is_empty() && before.admin != state {
+            let (from, who) = (before.state, Arc::from(who));
+            core.history.note(&backend, Change::Ready { from, who });
+        }
         self.apply(&mut core, changes, now);
         // One that waits for its first check again has made no transition.
         self.republish(&core, &backend, None);
@@ -368,21 +386,42 @@ impl Pool {
         Ok(())
     }
 
-    /// Changes the weight of a backend until the next reload.
+    /// Changes the weight of a backend until the next reload. `who` has set it, with `by` or the like.
     ///
     /// # Errors
     /// The pool has no such backend.
-    pub fn set_weight(&self, id: BackendId, weight: u32) -> Result<(), UnknownBackend> {
+    pub fn set_weight(&self, id: BackendId, weight: u32, who: &str) -> Result<(), UnknownBackend> {
         let backend = self.backend(id).ok_or(UnknownBackend)?;
         let now = Instant::now();
         let mut core = self.core();
-        backend.set_attributes(Attributes {
-            weight,
-            ..backend.attributes()
-        });
+        core.weigh(&backend, weight, who);
         self.share_anew(&mut core, Changes::new(), now);
         self.evaluator.notify_one();
         Ok(())
+    }
+
+    /// From the next settings on, weights are theirs again: that of the backend of this name, or of all.
+    pub(crate) fn forget_weights(&self, name: Option<&str>) {
+        let backends = self.backends();
+        let is_meant = |id: &BackendId| {
+            let mut backends = backends.iter().filter(|backend| backend.id() == *id);
+            name.is_none() || backends.any(|backend| name == Some(backend.name()))
+        };
+        let mut core = self.core();
+        core.configured_weights.retain(|id, _| !is_meant(id));
+    }
+
+    /// Whether an operator has set the state or the weight of a backend to something else than the settings and DNS say.
+    pub(crate) fn is_set_otherwise(&self) -> bool {
+        let backends = self.backends();
+        let core = self.core();
+        let mut set = backends.iter().filter(|backend| {
+            let configured = core.configured_weights.get(&backend.id());
+            let weight = backend.attributes().weight;
+            backend.report().admin != AdminState::Ready
+                || configured.is_some_and(|configured| *configured != weight)
+        });
+        set.next().is_some()
     }
 
     /// Takes in what the agent of a backend wants: state, weight and limit in one step.
@@ -518,7 +557,7 @@ impl Pool {
             return;
         };
         let before = backend.report();
-        let last_change = core.history.last_change(backend.id());
+        let last_change = core.history.last_transition(backend.id());
         let since = match last_change.filter(|at| *at > before.since) {
             Some(at) => at,
             None if health.state() != before.state => SystemTime::now(),

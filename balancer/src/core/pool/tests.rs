@@ -224,7 +224,10 @@ fn sessions_that_cannot_connect_eject_a_backend() {
 fn an_operator_is_obeyed_and_named() {
     let pool = up(&["a", "b"]);
     let id = pool.backends()[0].id();
-    assert_eq!(pool.set_admin_state(id, AdminState::Drain, "ops"), Ok(()));
+    assert_eq!(
+        pool.set_admin_state(id, AdminState::Drain, "by ops"),
+        Ok(())
+    );
     let report = pool.backends()[0].report();
     assert_eq!(
         (report.state, report.admin),
@@ -232,10 +235,11 @@ fn an_operator_is_obeyed_and_named() {
     );
     assert_eq!(report.reason.to_string(), "set to drain by ops");
     assert_eq!(picked(&pool, 2), ["b", "b"]);
-    pool.set_admin_state(id, AdminState::Ready, "ops").unwrap();
+    pool.set_admin_state(id, AdminState::Ready, "by ops")
+        .unwrap();
     assert_eq!(pool.up_count(), 2);
     assert_eq!(
-        pool.set_admin_state(BackendId(99), AdminState::Ready, "ops"),
+        pool.set_admin_state(BackendId(99), AdminState::Ready, "by ops"),
         Err(UnknownBackend)
     );
 }
@@ -285,11 +289,10 @@ fn round_robin_is_exact_over_all_threads() {
     assert_eq!(served.into_inner().unwrap(), expected.into());
 }
 
-#[test]
-fn what_was_found_in_dns_is_said_to_be_gone_from_there() {
-    let pool = up(&["files-10-0-0-7", "spare"]);
-    pool.report_groups(vec![GroupReport {
-        name: "files".to_owned(),
+/// Of backends that are found in DNS.
+fn group(name: &str) -> GroupReport {
+    GroupReport {
+        name: name.to_owned(),
         resolve: "dns",
         question: "files.example:9".to_owned(),
         members: 1,
@@ -299,7 +302,13 @@ fn what_was_found_in_dns_is_said_to_be_gone_from_there() {
         problem: None,
         failed_query: None,
         outcomes: [1, 0, 0, 0],
-    }]);
+    }
+}
+
+#[test]
+fn what_was_found_in_dns_is_said_to_be_gone_from_there() {
+    let pool = up(&["files-10-0-0-7", "spare"]);
+    pool.report_groups(vec![group("files")]);
     let [member, spare] = [0, 1].map(|index| Arc::clone(&pool.backends()[index]));
     pool.replace_at(vec![spec("c", 3)], Instant::now());
     let reason = |backend: &Backend| backend.report().reason.to_string();
@@ -334,7 +343,7 @@ fn a_removed_backend_is_listed_until_its_last_session_has_ended() {
     check(&pool, 0, true);
     assert_eq!(picked(&pool, 2), ["c", "c"]);
     assert_eq!(
-        pool.set_admin_state(a.id(), AdminState::Ready, "ops"),
+        pool.set_admin_state(a.id(), AdminState::Ready, "by ops"),
         Err(UnknownBackend)
     );
     let later = now + Duration::from_secs(3600);
@@ -382,4 +391,70 @@ fn by_name_each_is_shown_once() {
     assert_eq!(shown, [("a".to_owned(), 7), ("b".to_owned(), 2)]);
     assert_eq!(pool.leaving().len(), 2);
     drop(holds);
+}
+
+#[test]
+fn weights_and_new_backends_are_among_the_changes() {
+    let pool = up(&["a"]);
+    let id = pool.backends()[0].id();
+    // Those of the start are no news.
+    assert_eq!(pool.latest_changes(9).len(), 1);
+    pool.set_weight(id, 0, "by ops").unwrap();
+    let out = pool.outage_since().unwrap();
+    let mut heavier = spec("a", 1);
+    heavier.attributes.weight = 3;
+    pool.report_groups(vec![group("files")]);
+    let rules = Config::default().health;
+    let all = vec![heavier, spec("b", 2), spec("files-10-0-0-7", 3)];
+    pool.forget_weights(None);
+    pool.reconfigure(all, Policy::RoundRobin, rules);
+    assert_eq!(pool.outage_since(), None);
+    let told = pool.latest_changes(4).into_iter();
+    let told: Vec<_> = told
+        .map(|past| (past.backend, format!("{:?}", past.change)))
+        .collect();
+    let expected = [
+        ("a", r#"Weight { from: 1, to: 0, who: "by ops" }"#),
+        ("a", r#"Weight { from: 0, to: 3, who: "in the settings" }"#),
+        ("b", "Added { is_resolved: false }"),
+        ("files-10-0-0-7", "Added { is_resolved: true }"),
+    ]
+    .map(|(name, change)| (name.to_owned(), change.to_owned()));
+    assert_eq!(told, expected);
+    // Later than before: each outage has its own time.
+    pool.set_weight(id, 0, "by ops").unwrap();
+    assert!(pool.outage_since().unwrap() >= out);
+}
+
+/// What an operator has set stays until the settings are read again, also where DNS names other backends meanwhile.
+#[test]
+fn a_weight_set_by_an_operator_outlives_an_answer_of_dns() {
+    let pool = up(&["a", "files-10-0-0-7"]);
+    pool.report_groups(vec![group("files")]);
+    assert!(!pool.is_set_otherwise());
+    let id = pool.backends()[1].id();
+    pool.set_weight(id, 5, "by ops").unwrap();
+    assert!(pool.is_set_otherwise());
+    let named = || vec![spec("a", 1), spec("files-10-0-0-7", 2), spec("c", 3)];
+    pool.replace(named());
+    let weights = || -> Vec<u32> {
+        let backends = pool.backends();
+        backends.iter().map(|it| it.attributes().weight).collect()
+    };
+    assert_eq!(weights(), [1, 5, 1]);
+    assert!(pool.is_set_otherwise());
+    // As configured it is like any other, whoever has set it so.
+    pool.set_weight(id, 1, "by ops").unwrap();
+    assert!(!pool.is_set_otherwise());
+    pool.set_weight(id, 5, "by ops").unwrap();
+    // Other settings change nothing about that, until they are read again.
+    let again = || pool.reconfigure(named(), Policy::RoundRobin, Config::default().health);
+    pool.forget_weights(Some("a"));
+    again();
+    assert_eq!(weights(), [1, 5, 1]);
+    assert!(pool.is_set_otherwise());
+    pool.forget_weights(None);
+    again();
+    assert_eq!(weights(), [1, 1, 1]);
+    assert!(!pool.is_set_otherwise());
 }

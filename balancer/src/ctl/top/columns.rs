@@ -56,6 +56,8 @@ pub(super) struct Column {
     pub(super) rank: u8,
     /// What its cells usually need, so that it does not come and go with them; 0: it is that of the longest cell.
     usual: usize,
+    /// Behind the head: how the rows are sorted by it.
+    arrow: &'static str,
 }
 
 impl Column {
@@ -65,19 +67,37 @@ impl Column {
             align,
             rank,
             usual,
+            arrow: "",
         }
+    }
+
+    /// The same where the rows are sorted by it: it is not left out.
+    pub(super) fn sorted(self, arrow: &'static str) -> Self {
+        Self {
+            arrow,
+            rank: 0,
+            ..self
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("{}{}", self.head, self.arrow)
+    }
+
+    fn title_width(&self) -> usize {
+        self.title().chars().count()
     }
 
     /// How wide it is where its longest cell is so long.
     fn width(&self, longest: usize) -> usize {
-        longest.max(self.usual).max(self.head.len())
+        longest.max(self.usual).max(self.title_width())
     }
 
     /// How much of it has to fit.
     fn needed(&self, longest: usize) -> usize {
         match self.usual {
             0 => self.width(longest),
-            usual => usual.max(self.head.len()),
+            usual => usual.max(self.title_width()),
         }
     }
 }
@@ -112,9 +132,7 @@ pub(super) fn lines(
     let needed: Vec<usize> = each().map(|(column, it)| column.needed(*it)).collect();
     let widths: Vec<usize> = each().map(|(column, it)| column.width(*it)).collect();
     let shown = chosen_columns(columns, &needed, width);
-    let heads = columns
-        .iter()
-        .map(|column| (column.head.to_owned(), Style::Head));
+    let heads = columns.iter().map(|column| (column.title(), Style::Head));
     let mut lines = vec![line(
         &shown,
         columns,
@@ -146,7 +164,7 @@ fn chosen_columns(columns: &[Column], needed: &[usize], width: usize) -> Vec<usi
             return shown;
         };
         let least = |&index: &usize| match index + 1 == columns.len() {
-            true if index == worst => columns[index].head.len(),
+            true if index == worst => columns[index].title_width(),
             true => needed[index].min(TEXT),
             false => needed[index],
         };

@@ -1,6 +1,7 @@
-//! What the keys of `ctl top` do, for `?`.
+//! What the keys of `ctl top` do: in the last line, and for `?` in full.
 
 use super::columns::cut;
+use super::state::{Panel, State};
 
 /// Keys, and what they do.
 const KEYS: [(&str, &str); 11] = [
@@ -24,4 +25,47 @@ pub(super) fn key_lines(width: usize) -> Vec<String> {
     lines
         .map(|(key, does)| cut(&format!("{key:widest$}  {does}"), width))
         .collect()
+}
+
+/// The keys and what is set by them, in as many words as there is room for: keys are shortened before what is set is.
+pub(super) fn key_line(state: &State, width: usize) -> String {
+    let sort = format!("sort:{}{}", state.sort.label(), state.arrow());
+    let filter = match state.filter.as_str() {
+        "" => String::new(),
+        filter => format!(":{filter}"),
+    };
+    let view = format!("view:{}", state.panel.label());
+    let sort = match state.panel {
+        Panel::Services => String::new(),
+        _ => sort,
+    };
+    let acts = match state.panel {
+        Panel::Backends => "d drain  r ready  m maint",
+        _ => "",
+    };
+    let key = |key: &str, does: &str| match does {
+        "" => String::new(),
+        does => format!("{key} {does}"),
+    };
+    let find = format!("/ filter{filter}");
+    let (sorted, seen) = (key("s", &sort), key("tab", &view));
+    let only_filter = match filter.as_str() {
+        "" => "",
+        _ => find.trim_start_matches("/ "),
+    };
+    let lines = [
+        vec!["q quit", "? keys", &sorted, &find, &seen, acts],
+        vec!["q", "? keys", &sorted, &find, &seen, acts],
+        vec!["q quit", "? keys", &sorted, &find, &seen],
+        vec!["q quit", "? keys", &sort, only_filter, &view],
+        vec!["q quit", "? keys", only_filter],
+        vec!["?", only_filter],
+    ];
+    let mut lines = lines.into_iter().map(|mut parts| {
+        parts.retain(|part| !part.is_empty());
+        parts.join("  ")
+    });
+    let fits = |line: &String| line.chars().count() <= width;
+    let shortest = lines.clone().next_back().unwrap_or_default();
+    cut(&lines.find(fits).unwrap_or(shortest), width)
 }

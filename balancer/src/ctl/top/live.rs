@@ -1,19 +1,26 @@
 //! `ctl top` on a terminal: events, keys and signals come in by one channel, frames go out.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use super::super::answer::Status;
 use super::super::error::CtlError;
 use super::super::http::{Client, encoded, parsed};
 use super::keys::keys;
 use super::screen::{RETRY, frame};
-use super::state::{State, Wish};
+use super::state::{Change, State, Wish};
 use super::terminal::{Keyboard, Screen, size};
+
+/// How often it is looked whether the figures have grown old.
+const LOOK: Duration = Duration::from_millis(250);
+/// A balancer sends an event a second: without one for so long, it does not answer.
+const SILENCE: Duration = Duration::from_millis(2500);
 
 /// What happens.
 enum Input {
@@ -22,6 +29,8 @@ enum Input {
     /// There is none any more, for now.
     Lost(CtlError),
     Keys(Vec<u8>),
+    /// What became of a change.
+    Changed(String),
     Resized,
     Stop,
 }
@@ -45,13 +54,14 @@ pub(super) fn live(
     if keyboard.is_some() {
         type_in(sender.clone());
     }
-    heed_signals(sender);
     let mut top = Top {
-        client,
+        changes: act(client.clone(), sender.clone()),
         status: first,
+        answered: Instant::now(),
         state: State::default(),
         colours,
     };
+    heed_signals(sender);
     let mut screen = Screen::open(out)?;
     let ended = top.run(&inputs, count, &mut screen);
     drop(screen);
@@ -64,14 +74,26 @@ pub(super) fn live(
     ended
 }
 
-struct Top<'a> {
-    client: &'a Client,
+struct Top {
+    /// Those that were confirmed, to be made.
+    changes: Sender<Change>,
     status: Status,
+    /// When the status came.
+    answered: Instant,
     state: State,
     colours: bool,
 }
 
-impl Top<'_> {
+/// Whether it goes on.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Show,
+    /// The same as before is still right.
+    Keep,
+    End,
+}
+
+impl Top {
     fn run<W: Write>(
         &mut self,
         inputs: &Receiver<Input>,
@@ -81,43 +103,80 @@ impl Top<'_> {
         let mut shown = 1;
         screen.show(&self.frame())?;
         while count.is_none_or(|count| shown < count.max(1)) {
-            match inputs.recv() {
+            let next = match inputs.recv_timeout(LOOK) {
                 Ok(Input::Event(event)) => {
                     self.status = parsed(&event)?;
+                    self.answered = Instant::now();
                     self.state.lost = None;
                     shown += 1;
+                    Next::Show
                 }
-                Ok(Input::Lost(error)) => self.state.lost = Some(error.to_string()),
-                Ok(Input::Resized) => {}
-                Ok(Input::Keys(bytes)) => {
-                    for key in keys(&bytes) {
-                        match self.state.press(key, &self.status) {
-                            Wish::Show => {}
-                            Wish::Quit => return Ok(()),
-                            Wish::Do(change) => {
-                                let path = format!(
-                                    "/api/v1/backends/{}/{}",
-                                    encoded(&change.backend),
-                                    change.to
-                                );
-                                self.state.news = match self.client.ask("POST", &path, "") {
-                                    Ok(_) => format!("done: {}", change.said()),
-                                    Err(error) => format!("not done: {error}"),
-                                };
-                            }
+                Ok(input) => self.heed(input),
+                Err(RecvTimeoutError::Timeout) => Next::Keep,
+                Err(RecvTimeoutError::Disconnected) => Next::End,
+            };
+            let has_aged = self.state.grow_old(self.silence());
+            match next {
+                Next::End => return Ok(()),
+                Next::Keep if !has_aged => {}
+                _ => screen.show(&self.frame())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// All but an event. Nothing here waits for the balancer, so that keys are heard while it hangs.
+    fn heed(&mut self, input: Input) -> Next {
+        match input {
+            Input::Event(_) | Input::Resized => {}
+            Input::Lost(error) => self.state.lost = Some(error.to_string()),
+            Input::Changed(news) => self.state.news = news,
+            Input::Keys(bytes) => {
+                for key in keys(&bytes) {
+                    match self.state.press(key, &self.status) {
+                        Wish::Show => {}
+                        Wish::Quit => return Next::End,
+                        Wish::Do(change) => {
+                            self.state.news = format!("asked to {} …", change.said());
+                            // It ends with the program.
+                            let _ = self.changes.send(change);
                         }
                     }
                 }
-                Ok(Input::Stop) | Err(_) => return Ok(()),
             }
-            screen.show(&self.frame())?;
+            Input::Stop => return Next::End,
         }
-        Ok(())
+        Next::Show
+    }
+
+    /// For how long there has been no answer, where that is longer than it should be.
+    fn silence(&self) -> Option<Duration> {
+        let silence = self.answered.elapsed();
+        (silence >= SILENCE || self.state.lost.is_some()).then_some(silence)
     }
 
     fn frame(&mut self) -> Vec<String> {
         frame(&self.status, &mut self.state, size(), self.colours)
     }
+}
+
+/// Makes changes, one after the other, and tells what became of each.
+fn act(client: Client, sender: Sender<Input>) -> Sender<Change> {
+    let (changes, wanted) = mpsc::channel::<Change>();
+    thread::spawn(move || {
+        for change in wanted {
+            let name = encoded(&change.backend);
+            let path = format!("/api/v1/backends/{name}/{}", change.to);
+            let news = match client.ask("POST", &path, "") {
+                Ok(_) => format!("done: {}", change.said()),
+                Err(error) => format!("not done: {error}"),
+            };
+            if sender.send(Input::Changed(news)).is_err() {
+                return;
+            }
+        }
+    });
+    changes
 }
 
 /// Passes on events; where they end, asks again until there is a balancer.

@@ -2,62 +2,21 @@
 
 use std::time::Duration;
 
-use super::super::answer::{Backend, Service, Session, Status};
+use super::super::answer::{Backend, Session, Status};
 use super::super::{table::printable, view};
-use super::columns::{Column, Row, Style, TEXT, cut, left, lines, right, wrapped};
-use super::key_help::key_lines;
+use super::columns::{Column, Row, Style, cut, lines, wrapped};
+use super::key_help::{key_line, key_lines};
+use super::rows::{
+    BACKENDS, OPEN_SESSIONS, SERVICES, row, service, session_row, sorted_by, with_services,
+};
 use super::state::{Panel, Prompt, State};
 use super::totals::totals;
-use crate::config::DEFAULT_NAME;
 use crate::observe::units;
 
 /// Rows of sessions beside the backends, at least.
 const SESSIONS: usize = 4;
 /// Terminals with fewer lines are shown no more than the first alert's first line.
 const ROOMY: usize = 16;
-
-/// Left out where there is only the default service.
-const SERVICE: &str = "SERVICE";
-
-const BACKENDS: [Column; 14] = [
-    left("NAME", 0, 0),
-    left(SERVICE, 6, 0),
-    left("STATE", 0, 7),
-    right("FOR", 3, 6),
-    left("CHECK", 8, 14),
-    right("OPEN", 0, 4),
-    right("NEW", 4, 6),
-    right("RX", 1, 9),
-    right("TX", 1, 9),
-    right("P50", 7, 7),
-    right("P99", 9, 7),
-    right("ERR", 5, 3),
-    right("WEIGHT", 10, 6),
-    left("REASON", 2, TEXT),
-];
-const SERVICES: [Column; 9] = [
-    left("NAME", 0, 0),
-    left("POOL", 3, 0),
-    right("OPEN", 0, 4),
-    right("LIMIT", 4, 5),
-    right("NEW", 1, 6),
-    right("RX", 0, 9),
-    right("TX", 0, 9),
-    right("REFUSED", 2, 7),
-    left("LISTEN", 5, TEXT),
-];
-const OPEN_SESSIONS: [Column; 9] = [
-    left("CLIENT", 0, 19),
-    left(SERVICE, 4, 8),
-    left("BACKEND", 0, 7),
-    right("AGE", 0, 6),
-    right("RX", 3, 8),
-    right("TX", 2, 8),
-    right("RATE", 1, 9),
-    left("STAGE", 5, 10),
-    // `ctl kill` needs it.
-    left("ID", 0, 12),
-];
 
 /// A terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,43 +30,27 @@ pub(super) fn frame(status: &Status, state: &mut State, size: Size, colours: boo
     let width = size.columns;
     let mut frame = head(status, state, size, colours);
     let foot = foot(state, width, colours);
+    // Old figures must not look like those of now.
+    let is_old = state.silent.is_some();
+    let (painted, colours) = (colours, colours && !is_old);
     let room = size.rows.saturating_sub(frame.len() + 1);
     let body = match state.panel {
         _ if state.prompt == Prompt::Keys => key_lines(width),
-        Panel::Backends => {
-            let all = state.backends(status);
-            let sessions = state.sessions(status);
-            // Backends first; sessions get what they leave, and something in any case.
-            let least = if room > 2 * (SESSIONS + 2) {
-                SESSIONS + 2
-            } else {
-                0
-            };
-            let high = (all.len() + 1).min(room.saturating_sub(least));
-            let mut body = backends(status, &all, state, high, width, colours);
-            let rest = room.saturating_sub(body.len() + 1);
-            if rest > 2 {
-                body.push(String::new());
-                body.extend(session_lines(status, &sessions, rest, width, colours));
-            }
-            let rest = room.saturating_sub(body.len() + 1);
-            let whole = whole_reasons(&all, &body, width, rest);
-            if !whole.is_empty() {
-                body.push(String::new());
-                body.extend(whole);
-            }
-            body
-        }
+        Panel::Backends => with_sessions(status, state, room, width, colours),
         Panel::Sessions => {
             let sessions = state.sessions(status);
-            session_lines(status, &sessions, room, width, colours)
+            session_lines(status, &sessions, state, room, width, colours)
         }
         Panel::Services => {
             let rows: Vec<Row> = status.services.iter().map(service).collect();
             cropped(&SERVICES, &rows, None, room, width, colours)
         }
     };
-    frame.extend(body.into_iter().take(room));
+    let aged = |line: String| match is_old && !line.is_empty() {
+        true => Style::Dim.paint(&line, painted),
+        false => line,
+    };
+    frame.extend(body.into_iter().take(room).map(aged));
     frame.truncate(size.rows.saturating_sub(1));
     frame.resize(size.rows.saturating_sub(1), String::new());
     frame.push(foot);
@@ -115,11 +58,54 @@ pub(super) fn frame(status: &Status, state: &mut State, size: Size, colours: boo
     frame
 }
 
+/// Backends first; sessions get what they leave, and something in any case.
+fn with_sessions(
+    status: &Status,
+    state: &mut State,
+    room: usize,
+    width: usize,
+    colours: bool,
+) -> Vec<String> {
+    let all = state.backends(status);
+    let chosen = state.chosen_place(&all);
+    let sessions = state.sessions(status);
+    let least = match room > 2 * (SESSIONS + 2) {
+        true => SESSIONS + 2,
+        false => 0,
+    };
+    let high = (all.len() + 1).min(room.saturating_sub(least));
+    let mut body = backends(status, &all, state, high, width, colours);
+    // The reason of the chosen one is asked for: sessions leave it the room.
+    let asked = chosen.and_then(|place| all.get(place..=place));
+    let asked = asked.map(|it| whole_reasons(it, &body, Some(0), width, room));
+    let asked = asked.filter(|lines| !lines.is_empty());
+    let asked = asked.map_or(0, |lines| lines.len() + 1);
+    let rest = room.saturating_sub(body.len() + 1 + asked);
+    if rest > 2 {
+        body.push(String::new());
+        body.extend(session_lines(
+            status, &sessions, state, rest, width, colours,
+        ));
+    }
+    let rest = room.saturating_sub(body.len() + 1);
+    let whole = whole_reasons(&all, &body, chosen, width, rest);
+    if !whole.is_empty() {
+        body.push(String::new());
+        body.extend(whole);
+    }
+    body
+}
+
 /// State, totals and alerts.
 fn head(status: &Status, state: &mut State, size: Size, colours: bool) -> Vec<String> {
     let width = size.columns;
+    let ago = state.silent.map(|seconds| {
+        let ago = units::span(Duration::from_secs(seconds));
+        format!("last answer {ago} ago")
+    });
     let (word, style) = match (&state.lost, status.state.as_str()) {
         (Some(_), _) => ("NO ANSWER", Style::Alarm),
+        (None, _) if ago.is_some() => ("NO ANSWER", Style::Warning),
         (None, "ready") => ("READY", Style::Good),
         (None, "warning") => ("WARNING", Style::Warning),
         (None, "draining") => ("STOPPING", Style::Warning),
@@ -127,17 +113,26 @@ fn head(status: &Status, state: &mut State, size: Size, colours: bool) -> Vec<St
         (None, _) if status.ready => ("READY", Style::Good),
         (None, _) => ("NOT READY", Style::Alarm),
     };
-    let headline = state.lost.as_deref().unwrap_or(&status.headline);
+    let headline = state.lost.as_ref().or(ago.as_ref());
+    let headline = headline.unwrap_or(&status.headline);
     let first = format!("{} {word} {headline}", status.name());
     let is_whole = first.chars().count() <= width;
     let mut lines = vec![style.paint(&cut(&printable(&first), width), colours)];
-    lines.push(totals(status, width, &mut state.left_out));
-    let told = match state.lost {
-        Some(_) => vec![cut(&format!("  all below is of {}", status.time), width)],
-        None => alert_lines(status, is_whole, size),
+    let totals = totals(status, width, &mut state.left_out);
+    let (told, style) = match (&ago, &state.lost) {
+        (None, _) => {
+            lines.push(totals);
+            (alert_lines(status, is_whole, size), style_of_alert(status))
+        }
+        (Some(ago), lost) => {
+            lines.push(Style::Dim.paint(&totals, colours));
+            let ago = lost.as_ref().map_or(String::new(), |_| format!("{ago}, "));
+            let said = format!("  {ago}all below is of {}", status.time);
+            (vec![cut(&said, width)], Style::Warning)
+        }
     };
     let told = told.iter().map(String::as_str);
-    lines.extend(told.map(|line| style_of_alert(status).paint(line, colours)));
+    lines.extend(told.map(|line| style.paint(line, colours)));
     lines.push(String::new());
     lines
 }
@@ -196,14 +191,7 @@ fn foot(state: &State, width: usize, colours: bool) -> String {
         }
         Prompt::Keys => ("any key: back".to_owned(), Style::Dim),
         Prompt::None if !state.news.is_empty() => (state.news.clone(), Style::Warning),
-        Prompt::None => {
-            let mut text = format!("q quit  ? keys  s sort:{}  / filter", state.sort.label());
-            if !state.filter.is_empty() {
-                text.push_str(&format!(":{}", state.filter));
-            }
-            text.push_str("  tab view  d drain  r ready  m maint.");
-            (text, Style::Dim)
-        }
+        Prompt::None => (key_line(state, width), Style::Dim),
     };
     style.paint(&cut(&printable(&text), width), colours)
 }
@@ -222,15 +210,26 @@ fn backends(
     }
     let chosen = state.chosen_place(all);
     let rows: Vec<Row> = all.iter().map(|backend| row(status, backend)).collect();
-    let (columns, rows) = with_services(status, &BACKENDS, rows);
+    let sorted = sorted_by(&BACKENDS, state.sort.column(), state.arrow());
+    let (columns, rows) = with_services(status, &sorted, rows);
     cropped(&columns, &rows, chosen, high, width, colours)
 }
 
-/// What did not fit into the column of reasons, of the backends that are not up: in full, where nothing else needs the room.
-fn whole_reasons(all: &[&Backend], shown: &[String], width: usize, room: usize) -> Vec<String> {
+/// What did not fit into the column of reasons, of the chosen backend and of those that are not up: in full, where nothing else
+/// needs the room.
+fn whole_reasons(
+    all: &[&Backend],
+    shown: &[String],
+    chosen: Option<usize>,
+    width: usize,
+    room: usize,
+) -> Vec<String> {
     let is_cut = |reason: &str| !shown.iter().any(|line| line.contains(reason));
-    let troubled = all.iter().filter(|backend| backend.state != "up");
-    let reasons = troubled.map(|backend| (backend, printable(&view::reason(backend))));
+    let places = 0..all.len();
+    let troubled = places.filter(|&place| Some(place) != chosen && all[place].state != "up");
+    let wanted = chosen.into_iter().chain(troubled);
+    let reasons = wanted.filter_map(|place| all.get(place));
+    let reasons = reasons.map(|backend| (backend, printable(&view::reason(backend))));
     let cut_off = reasons.filter(|(_, reason)| is_cut(reason));
     let lines = cut_off.flat_map(|(backend, reason)| {
         let said = format!("{}: {reason}", printable(&backend.full_name()));
@@ -259,6 +258,7 @@ fn cropped(
 fn session_lines(
     status: &Status,
     sessions: &[&Session],
+    state: &State,
     high: usize,
     width: usize,
     colours: bool,
@@ -270,108 +270,13 @@ fn session_lines(
         .iter()
         .map(|session| session_row(session))
         .collect();
-    let (columns, rows) = with_services(status, &OPEN_SESSIONS, rows);
+    let sorted = sorted_by(
+        &OPEN_SESSIONS,
+        Some(state.sort.column_of_sessions()),
+        state.arrow_of_sessions(),
+    );
+    let (columns, rows) = with_services(status, &sorted, rows);
     cropped(&columns, &rows, None, high, width, colours)
-}
-
-/// Without the column of the service, where all would say the same there.
-fn with_services(status: &Status, columns: &[Column], rows: Vec<Row>) -> (Vec<Column>, Vec<Row>) {
-    let is_only = status.services.iter().all(|it| it.name == DEFAULT_NAME);
-    let is_shown =
-        |index: usize| !is_only || columns.get(index).is_none_or(|it| it.head != SERVICE);
-    let shown = |row: Row| -> Row {
-        let cells = row.into_iter().enumerate();
-        cells
-            .filter(|(index, _)| is_shown(*index))
-            .map(|(_, cell)| cell)
-            .collect()
-    };
-    let heads = columns
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| is_shown(*index));
-    let heads = heads.map(|(_, column)| *column).collect();
-    (heads, rows.into_iter().map(shown).collect())
-}
-
-fn plain(text: String) -> (String, Style) {
-    (text, Style::Plain)
-}
-
-fn byte_rate(per_second: f64) -> (String, Style) {
-    plain(units::byte_rate(per_second))
-}
-
-fn row(status: &Status, backend: &Backend) -> Row {
-    let state = match backend.state.as_str() {
-        "up" => Style::Good,
-        "down" | "ejected" => Style::Bad,
-        _ => Style::Warning,
-    };
-    let check = backend.checks.last.as_ref().map_or("–".to_owned(), |last| {
-        format!("{} {}", last.result, units::millis(Some(last.took_ms)))
-    });
-    let open = match backend.max_connections {
-        None => backend.active.to_string(),
-        Some(most) => format!("{}/{most}", backend.active),
-    };
-    let errors = match backend.errors {
-        0 => Style::Plain,
-        _ => Style::Warning,
-    };
-    vec![
-        plain(backend.full_name()),
-        plain(status.services_of(backend)),
-        (backend.state.clone(), state),
-        plain(units::span(units::between(&backend.since, &status.time))),
-        plain(check),
-        plain(open),
-        plain(units::rate(backend.rates.sessions)),
-        byte_rate(backend.rates.bytes_up),
-        byte_rate(backend.rates.bytes_down),
-        plain(units::millis(backend.connect_p50_ms)),
-        plain(units::millis(backend.connect_p99_ms)),
-        (backend.errors.to_string(), errors),
-        plain(backend.weight.to_string()),
-        (view::reason(backend), Style::Dim),
-    ]
-}
-
-fn service(service: &Service) -> Row {
-    let pool = match service.pool.as_str() {
-        "" => "by rule",
-        pool => pool,
-    };
-    vec![
-        plain(service.name.clone()),
-        plain(pool.to_owned()),
-        plain(service.active.to_string()),
-        plain(
-            service
-                .limit
-                .map_or("–".to_owned(), |limit| limit.to_string()),
-        ),
-        plain(units::rate(service.rates.sessions)),
-        byte_rate(service.rates.bytes_up),
-        byte_rate(service.rates.bytes_down),
-        plain(service.refused.values().sum::<u64>().to_string()),
-        plain(service.listen.join(" ")),
-    ]
-}
-
-fn session_row(session: &Session) -> Row {
-    let named = |name: &Option<String>| plain(name.clone().unwrap_or_else(|| "–".to_owned()));
-    vec![
-        plain(session.client.clone()),
-        named(&session.service),
-        named(&session.backend),
-        plain(view::session_age(session)),
-        plain(units::bytes(session.bytes_up as f64)),
-        plain(units::bytes(session.bytes_down as f64)),
-        session.rate.map_or(plain("–".to_owned()), byte_rate),
-        plain(session.stage.clone()),
-        (session.id.clone(), Style::Dim),
-    ]
 }
 
 /// What is waited for before the next look at the balancer, where it does not answer.

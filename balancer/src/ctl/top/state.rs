@@ -1,6 +1,7 @@
 //! What keys have changed about the view: order, filter, the chosen backend, an open question. Decides without I/O.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use super::super::answer::{Backend, Session, Status};
 use super::keys::Key;
@@ -17,6 +18,16 @@ pub(super) enum Panel {
     Backends,
     Sessions,
     Services,
+}
+
+impl Panel {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Backends => "backends",
+            Self::Sessions => "sessions",
+            Self::Services => "services",
+        }
+    }
 }
 
 /// What backends and sessions are sorted by.
@@ -51,8 +62,35 @@ impl Sort {
             Self::Open => "open",
             Self::Rx => "RX",
             Self::Tx => "TX",
-            Self::Errors => "errors",
+            Self::Errors => "err",
         }
+    }
+
+    /// The head of the column of backends that has it.
+    pub(super) fn column(self) -> Option<&'static str> {
+        match self {
+            Self::Configured => None,
+            Self::Name => Some("NAME"),
+            Self::State => Some("STATE"),
+            Self::Open => Some("OPEN"),
+            Self::Rx => Some("RX"),
+            Self::Tx => Some("TX"),
+            Self::Errors => Some("ERR"),
+        }
+    }
+
+    /// Sessions have figures of their own.
+    pub(super) fn column_of_sessions(self) -> &'static str {
+        match self {
+            Self::Rx => "RX",
+            Self::Tx => "TX",
+            _ => "RATE",
+        }
+    }
+
+    /// Whether the highest comes first.
+    fn descends(self) -> bool {
+        matches!(self, Self::Open | Self::Rx | Self::Tx | Self::Errors)
     }
 
     fn next(self) -> Self {
@@ -78,6 +116,14 @@ impl Sort {
             Self::Tx => b.rates.bytes_down.total_cmp(&a.rates.bytes_down),
             Self::Errors => b.errors.cmp(&a.errors),
         }
+    }
+}
+
+/// As other programs of this kind show it.
+fn arrow(descends: bool) -> &'static str {
+    match descends {
+        true => "▼",
+        false => "▲",
     }
 }
 
@@ -148,9 +194,31 @@ pub(super) struct State {
     pub(super) left_out: LeftOut,
     /// Why there is no answer.
     pub(super) lost: Option<String>,
+    /// How many seconds ago the last answer came, where the next is overdue.
+    pub(super) silent: Option<u64>,
 }
 
 impl State {
+    /// Notes for how long there has been no answer; returns whether that is to be shown.
+    pub(super) fn grow_old(&mut self, silence: Option<Duration>) -> bool {
+        let seconds = silence.map(|silence| silence.as_secs());
+        let before = std::mem::replace(&mut self.silent, seconds);
+        before != seconds
+    }
+
+    /// How backends are sorted; nothing where they stand as in the settings.
+    pub(super) fn arrow(&self) -> &'static str {
+        match (self.sort, self.reversed) {
+            (Sort::Configured, false) => "",
+            (sort, reversed) => arrow(sort.descends() != reversed),
+        }
+    }
+
+    /// The same of sessions, of which the busiest come first.
+    pub(super) fn arrow_of_sessions(&self) -> &'static str {
+        arrow(!self.reversed)
+    }
+
     /// The backends that are shown, in their order.
     pub(super) fn backends<'a>(&self, status: &'a Status) -> Vec<&'a Backend> {
         let wanted = self.filter.to_lowercase();

@@ -16,6 +16,7 @@ use crate::world::World;
 crate::tests![
     top_fits_a_small_terminal_and_follows_its_size,
     keys_sort_filter_and_drain,
+    a_balancer_that_hangs_is_called_so_while_keys_are_heard,
     top_outlives_its_balancer_and_puts_the_terminal_back,
 ];
 
@@ -105,6 +106,26 @@ fn keys_sort_filter_and_drain(_: &World) {
     assert!(terminal.is_cooked(), "the terminal is as it was");
     assert!(terminal.sent().ends_with("\x1b[?25h\x1b[?1049l"));
     assert!(!terminal.overflowed());
+}
+
+fn a_balancer_that_hangs_is_called_so_while_keys_are_heard(_: &World) {
+    let backend = server();
+    let named = [("alpha", backend), ("beta", backend)];
+    let balancer = Balancer::start(SETTINGS, &named, None);
+    let mut terminal = top(&balancer, 24, 100, &[]);
+    terminal.shows("lb7 READY All 2 backends are up");
+    // Its connections stay, and new ones are accepted: nothing is answered.
+    balancer.process.signal(Signal::STOP);
+    terminal.shows("lb7 NO ANSWER last answer 3 s ago");
+    terminal.press("\x1b[Hdy");
+    terminal.shows("asked to drain alpha");
+    terminal.press("\t");
+    terminal.shows("view:sessions");
+    terminal.shows("last answer 4 s ago");
+    balancer.process.signal(Signal::CONT);
+    terminal.shows("done: drain alpha");
+    let lines = terminal.shows("1 of 2 backends are up, 1 taken out by an operator");
+    assert!(!lines.iter().any(|line| line.contains("last answer")));
 }
 
 fn top_outlives_its_balancer_and_puts_the_terminal_back(_: &World) {

@@ -8,6 +8,7 @@ use e2e::fleet::{Balancer, Fleet, Plan};
 use e2e::old_client::OldClient;
 use e2e::raw_backend::RawBackend;
 use e2e::{PATIENCE, eventually, files, http};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::telemetry::open;
@@ -158,6 +159,20 @@ fn an_outage_looks_like_one(_: &World) {
     assert!(plain.contains("class=\"banner emergency\"") && plain.contains("Nothing listens at"));
     let again = TcpListener::bind(address).unwrap();
     browser.shows("⚠ 1/2 up");
+    // It hangs, with its connections.
+    balancer.process.signal(Signal::STOP);
+    becomes(
+        &mut page,
+        "byId('banner').className === 'banner stale' && /^Last answer [3-9] s ago\\. /.test(byId('summary').textContent)",
+        &json!(true),
+    );
+    balancer.process.signal(Signal::CONT);
+    browser.shows("⚠ 1/2 up");
+    becomes(
+        &mut page,
+        "byId('banner').className",
+        &json!("banner warning"),
+    );
     drop(again);
     // Nobody answers any more.
     let mut balancer = balancer;

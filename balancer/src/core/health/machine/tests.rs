@@ -90,7 +90,10 @@ impl Watched {
     }
 
     fn set(&mut self, admin: AdminState) -> Option<(State, String)> {
-        Self::told(self.health.set_admin(admin, "ops", &self.rules, self.now))
+        Self::told(
+            self.health
+                .set_admin(admin, "by ops", &self.rules, self.now),
+        )
     }
 
     fn pass_time(&mut self, seconds: u64) {

@@ -159,9 +159,11 @@ fn the_question_says_that_no_other_backend_serves() {
 fn a_balancer_that_does_not_answer_is_called_so() {
     let mut state = State::default();
     state.lost = Some("the balancer stopped".to_owned());
+    state.grow_old(Some(Duration::from_secs(14)));
     let lines = shown(&status(3, 0), &mut state, 10, 80);
     assert_eq!(lines[0], "lb1 NO ANSWER the balancer stopped");
-    assert_eq!(lines[2], "  all below is of 2026-01-02T03:04:17.000Z");
+    let expected = "  last answer 14 s ago, all below is of 2026-01-02T03:04:17.000Z";
+    assert_eq!(lines[2], expected);
 }
 
 #[test]
@@ -346,6 +348,114 @@ fn a_key_shows_the_keys() {
     );
     assert_eq!(lines[23], "any key: back");
     state.press(Key::Char('q'), &status);
-    assert!(shown(&status, &mut state, 24, 80)[23].starts_with("q quit"));
+    assert!(shown(&status, &mut state, 24, 80)[23].starts_with("q  ? keys"));
     assert_eq!(state.press(Key::Char('q'), &status), Wish::Quit);
+}
+
+/// What is old does not look like now, and says how old it is.
+#[test]
+fn figures_without_an_answer_are_called_old() {
+    let status = status(3, 3);
+    let mut state = State::default();
+    assert!(state.grow_old(Some(Duration::from_millis(3400))));
+    assert!(!state.grow_old(Some(Duration::from_millis(3900))));
+    let size = Size {
+        rows: 20,
+        columns: 80,
+    };
+    let lines = frame(&status, &mut state, size, true);
+    assert_eq!(lines[0], "\x1b[33mlb1 NO ANSWER last answer 3 s ago\x1b[0m");
+    let said = "  all below is of 2026-01-02T03:04:17.000Z";
+    assert_eq!(lines[2], format!("\x1b[33m{said}\x1b[0m"));
+    let body = lines.iter().skip(3).filter(|line| !line.is_empty());
+    for line in body.chain([&lines[1]]) {
+        assert!(line.starts_with("\x1b[2m"), "{line:?}");
+    }
+    // Where the connection has ended as well, both are said.
+    state.lost = Some("the balancer stopped".to_owned());
+    state.grow_old(Some(Duration::from_secs(75)));
+    let lines = shown(&status, &mut state, 20, 80);
+    assert_eq!(lines[0], "lb1 NO ANSWER the balancer stopped");
+    assert_eq!(
+        lines[2],
+        format!("  last answer 1m 15s ago, {}", said.trim())
+    );
+    state.lost = None;
+    assert!(state.grow_old(None));
+    let lines = shown(&status, &mut state, 20, 80);
+    assert!(lines[0].starts_with("lb1 WARNING"), "{lines:#?}");
+}
+
+#[test]
+fn the_column_sorted_by_is_there_and_has_an_arrow() {
+    let status = status(3, 3);
+    let mut state = State::default();
+    let heads = |state: &mut State, columns| {
+        let lines = shown(&status, state, 24, columns);
+        let line = |head: &str| {
+            let mut lines = lines.iter().filter(|line| line.starts_with(head));
+            lines.next().cloned().unwrap_or_default()
+        };
+        (line("NAME"), line("CLIENT"), lines[23].clone())
+    };
+    let (backends, sessions, keys) = heads(&mut state, 60);
+    assert!(!backends.contains(['▲', '▼']) && !backends.contains("ERR"));
+    assert!(sessions.contains("RATE▼") && keys.contains("sort:config  "));
+    for (label, head) in [
+        ("name▲", "NAME▲"),
+        ("state▲", "STATE▲"),
+        ("open▼", "OPEN▼"),
+        ("RX▼", "RX▼"),
+        ("TX▼", "TX▼"),
+        ("err▼", "ERR▼"),
+    ] {
+        state.press(Key::Char('s'), &status);
+        let (backends, _, keys) = heads(&mut state, 60);
+        assert!(backends.contains(head), "{backends}");
+        assert!(keys.contains(&format!("sort:{label}")), "{keys}");
+    }
+    state.press(Key::Char('S'), &status);
+    let (backends, sessions, keys) = heads(&mut state, 60);
+    assert!(backends.contains("ERR▲") && sessions.contains("RATE▲"));
+    assert!(keys.contains("sort:err▲"));
+    state.press(Key::Char('s'), &status);
+    assert!(heads(&mut state, 60).2.contains("sort:config▼"));
+}
+
+#[test]
+fn the_last_line_names_the_view_and_the_filter_before_keys() {
+    let status = status(3, 3);
+    let mut state = State::default();
+    let foot = |state: &mut State, columns| shown(&status, state, 24, columns).pop().unwrap();
+    let whole =
+        "q quit  ? keys  s sort:config  / filter  tab view:backends  d drain  r ready  m maint";
+    assert_eq!(foot(&mut state, 100), whole);
+    assert_eq!(foot(&mut state, 80), whole.replace("q quit", "q"));
+    state.filter = "mirror1".to_owned();
+    let expected = "q quit  ? keys  s sort:config  / filter:mirror1  tab view:backends";
+    assert_eq!(foot(&mut state, 80), expected);
+    assert_eq!(foot(&mut state, 70), expected);
+    assert_eq!(
+        foot(&mut state, 60),
+        "q quit  ? keys  sort:config  filter:mirror1  view:backends"
+    );
+    assert_eq!(foot(&mut state, 40), "q quit  ? keys  filter:mirror1");
+    assert_eq!(foot(&mut state, 20), "?  filter:mirror1");
+    state.press(Key::Tab, &status);
+    assert!(foot(&mut state, 70).ends_with("tab view:sessions"));
+}
+
+#[test]
+fn the_reason_of_the_chosen_one_is_there_in_full() {
+    let mut status = status(3, 30);
+    let reason = "3 checks passed, the last of them after its agent had said that it is up again";
+    reason.clone_into(&mut status.pools[0].backends[2].reason);
+    let mut state = State::default();
+    let told = |state: &mut State| {
+        let lines = shown(&status, state, 30, 100).join(" ");
+        lines.contains(&format!("b2: {reason}"))
+    };
+    assert!(!told(&mut state));
+    state.press(Key::End, &status);
+    assert!(told(&mut state));
 }
