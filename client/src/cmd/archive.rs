@@ -13,6 +13,7 @@ use super::overwrite::Overwriting;
 use super::search::{Kind, Start, nothing_found};
 use crate::command_line::archive_names::{Format, OURS, name};
 use crate::command_line::command::{Archive, Search};
+use crate::command_line::parse_search::TAKES_ONE;
 use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
@@ -73,7 +74,7 @@ impl Context {
                 self.console.unpacked(word, None, saved)
             }
             (Answer::Archive(None), _) => {
-                self.tell_nothing_archived(word, &query, has_place, stdout)
+                self.tell_nothing_archived(word, &archive.search, &query, has_place, stdout)
                     .await
             }
             _ => self.console.answer(word, &answer, stdout),
@@ -86,6 +87,7 @@ impl Context {
     async fn tell_nothing_archived(
         &mut self,
         word: &str,
+        search: &Search,
         query: &Query,
         has_place: bool,
         stdout: Stdout,
@@ -96,7 +98,7 @@ impl Context {
         if !start.is_empty() {
             self.existing(start).await?;
         }
-        let said = nothing_found(query, start);
+        let said = nothing_found(query, search.ignoring_case.as_deref(), start);
         self.console
             .nothing_archived(word, &said, &lacking, stdout)?;
         if let Some(name) = archive_named(query).filter(|_| !has_place) {
@@ -125,7 +127,11 @@ impl Context {
             Failure { error, stdout }
         };
         match (&begun.starts[..], begun.place) {
+            _ if begun.exit != Exit::Done => return Ok(None),
             ([], _) => return Ok(None),
+            ([_, _, ..], _) if search.places.len() > 1 => {
+                return Err(refused(format!("archive {TAKES_ONE}")));
+            }
             ([start], Some(name)) if start.kind == Kind::File => {
                 query.name = Some(Name(name));
                 query.below = below(&self.at.remote);

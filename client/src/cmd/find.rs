@@ -1,7 +1,6 @@
 //! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
-use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, LISTED_APART, below};
@@ -24,6 +23,11 @@ impl Context {
             mut exit,
             place,
         } = self.begin(find.search.clone(), Stdout::Free).await?;
+        if starts.len() > 1 && find.sort.is_some() {
+            let said = "--sort works with one directory, and these are several";
+            return Err(Error::Usage(said.to_owned()).into());
+        }
+        let ignoring_case = find.search.ignoring_case.as_deref();
         let mut found = 0;
         for start in &starts {
             let left = find.limit.map(|limit| limit.saturating_sub(found));
@@ -38,17 +42,18 @@ impl Context {
                 }
             };
             if more == 0 && starts.len() == 1 {
-                self.tell_nothing(&query, start).await;
+                self.tell_nothing(&query, ignoring_case, start).await;
                 exit = exit.worse(Exit::NothingFound);
             }
             found += more;
         }
         if found == 0 && starts.len() > 1 && exit == Exit::Done {
-            self.console.notice_line(&nothing_found(&query, b""));
+            self.console
+                .notice_line(&nothing_found(&query, ignoring_case, b""));
             exit = exit.worse(Exit::NothingFound);
         }
-        if let (Some(place), [start]) = (place, &starts[..]) {
-            self.tell_namesakes(&place, start).await;
+        if let Some(place) = place {
+            self.tell_namesakes(&place, &starts).await;
         }
         Ok(exit)
     }
@@ -71,7 +76,7 @@ impl Context {
                     ..query.clone()
                 },
                 limit: limit.unwrap_or(u64::MAX),
-                sort: find.sort,
+                sort: find.sort.unwrap_or_default(),
                 reverse: find.reverse,
             };
             found = self.search(word, &request, None, find.format).await;
@@ -96,13 +101,14 @@ impl Context {
     }
 
     /// Says that nothing was found, and what may have been meant.
-    async fn tell_nothing(&mut self, query: &Query, start: &Start) {
-        self.console.notice_line(&nothing_found(query, &start.path));
+    async fn tell_nothing(&mut self, query: &Query, typed: Option<&[u8]>, start: &Start) {
+        let said = nothing_found(query, typed, &start.path);
+        self.console.notice_line(&said);
         if let Some(directory) = self.directory_named(query).await {
             self.console.notice_line(&format!(
                 "{directory} is a directory: find {directory} lists what is in it"
             ));
-        } else if let Some(hint) = part_of_a_name(query).or_else(|| other_case(query)) {
+        } else if let Some(hint) = self.similar(query, typed.is_some(), &start.path).await {
             self.console.notice_line(&hint);
         }
     }
@@ -154,22 +160,4 @@ impl Context {
         let path = remote_path::from_root(entry.path.as_bytes());
         is_directory(&entry).then(|| pasteable(path.as_bytes()))
     }
-}
-
-/// What to type where an extension may be there in other letters: people rarely mean capital ones only.
-fn other_case(query: &Query) -> Option<String> {
-    let has_capital = |it: &&Name| it.as_bytes().iter().any(u8::is_ascii_uppercase);
-    let extension = query.extensions.iter().find(has_capital)?;
-    let glob = pasteable(&[b"*.", extension.as_bytes()].concat());
-    Some(format!(
-        "case matters to --ext: find -iname {glob} finds any"
-    ))
-}
-
-/// What to type where the name was meant to be a part of one.
-fn part_of_a_name(query: &Query) -> Option<String> {
-    let name = std::str::from_utf8(query.name.as_ref()?.as_bytes()).ok()?;
-    let glob = format!("*{}", remote_path::names_that_begin_with(name));
-    let typed = pasteable(glob.as_bytes());
-    Some(format!("find {typed} finds names that contain it"))
 }

@@ -37,6 +37,7 @@ mod patterns;
 mod places;
 mod search;
 mod shell;
+mod similar_names;
 mod stat;
 mod status;
 mod tree;

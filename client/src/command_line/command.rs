@@ -113,7 +113,9 @@ pub(crate) struct Search {
     pub(crate) ages: Ages,
     /// The directory to search, as typed with `--below`.
     pub(crate) below: Option<Vec<u8>>,
-    /// The directories and files to search, as typed. A single one may turn out to be a name.
+    /// The name or glob as typed, where the one of the query stands for capital and small letters.
+    pub(crate) ignoring_case: Option<Vec<u8>>,
+    /// The directories and files to search, as typed. The last one may turn out to be a name.
     pub(crate) places: Vec<Vec<u8>>,
 }
 
@@ -122,8 +124,8 @@ pub(crate) struct Search {
 pub(crate) struct Find {
     /// Which files.
     pub(crate) search: Search,
-    /// The sort key.
-    pub(crate) sort: Sort,
+    /// The sort key, if one was given.
+    pub(crate) sort: Option<Sort>,
     /// Reverse the order.
     pub(crate) reverse: bool,
     /// The maximum number of files; `None` for all.

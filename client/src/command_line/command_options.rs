@@ -51,12 +51,20 @@ pub(crate) static CONDITION_OPTIONS: [OptionSpec; CONDITIONS.len()] = from_find(
 /// Options that order the results.
 pub(crate) static ORDER_OPTIONS: [OptionSpec; ORDER.len()] = from_find(ORDER);
 
-pub(super) static NAME: [OptionSpec; 1] = [value(
-    "name",
-    None,
-    "NAME|GLOB",
-    "with that base name, or matching that glob",
-)];
+pub(super) static NAME: [OptionSpec; 2] = [
+    value(
+        "name",
+        None,
+        "NAME|GLOB",
+        "with that base name, or matching that glob",
+    ),
+    value(
+        "iname",
+        None,
+        "NAME|GLOB",
+        "the same, whether letters are capital or small",
+    ),
+];
 
 pub(super) static FORMAT_OPTIONS: [OptionSpec; 2] = [
     flag("long", Some('l'), "show permissions, size and time"),

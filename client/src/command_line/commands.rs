@@ -120,11 +120,12 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
         arguments: "[DIR|FILE]... [NAME|GLOB] [OPTION]...",
         about: "find files by name, size, type, age and directory",
         details: "All conditions must match. GLOB has *, ?, [a-z] or {a,b}. Another word is the\n\
-                  directory or file to begin at; a single one that is not on the server is a\n\
-                  complete base name to look for. Sizes take the suffixes k, M, G, T (powers of\n\
-                  1024). WHEN is 2024-01-31 or 2024-01-31T12:30, in the server's time zone\n\
-                  unless it ends with an offset (Z, +02:00), or an age: 30min, 2h, 7d, 2w.\n\
-                  What find(1) takes works as well: find music -iname '*.mp3' -mtime -7.",
+                  directory or file to begin at; the last one, if it is not on the server, is a\n\
+                  complete base name to look for: find documents report.pdf. Sizes take the\n\
+                  suffixes k, M, G, T, also as KB or KiB, all of them powers of 1024. WHEN is\n\
+                  2024-01-31 or 2024-01-31T12:30, in the server's time zone unless it ends with\n\
+                  an offset (Z, +02:00), or an age: 30min, 2h, 7d, 2w. What find(1) takes works\n\
+                  as well: find music -iname '*.mp3' -mtime -7.",
         options: &[
             &NAME,
             &CONDITION_OPTIONS,
@@ -201,7 +202,7 @@ pub(crate) static CURRENT: [CommandSpec; 21] = [
     },
     CommandSpec {
         name: "archive",
-        arguments: "[DIR|NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
+        arguments: "[DIR] [NAME|GLOB] [OPTION]... [-o FILE|- | --extract DIR]",
         about: "download what find would list as one archive",
         details: "Without -o, the archive is saved in the local directory as archive.tar.gz,\n\
                   archive.tar.zst or archive.tar. Its paths are relative to the server's root.\n\

@@ -14,6 +14,7 @@
 //! ```
 
 pub(crate) mod age;
+pub(crate) mod any_case;
 pub(crate) mod archive_names;
 pub mod args;
 pub(crate) mod command;

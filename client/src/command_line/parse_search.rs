@@ -9,6 +9,7 @@ use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 
 use crate::command_line::age::{self, Age, Ages};
+use crate::command_line::any_case::in_any_case;
 use crate::command_line::archive_names::Format;
 use crate::command_line::command::{Archive, Find, Search};
 use crate::command_line::command_options::{CONDITION_OPTIONS, ORDER_OPTIONS};
@@ -16,6 +17,9 @@ use crate::command_line::commands::FORMATS;
 use crate::command_line::option_values::{list_format, number, path, save};
 use crate::command_line::options::ParsedOptions;
 use crate::command_line::quote::pasteable;
+
+/// What `archive` searches.
+pub(crate) const TAKES_ONE: &str = "takes one directory, and one name or glob";
 
 /// A search, and the order of what it finds.
 struct Ordered {
@@ -31,20 +35,28 @@ pub(crate) fn is_glob_of_names(word: &[u8]) -> bool {
     !word.contains(&b'/') && word.iter().any(|byte| b"*?[{".contains(byte))
 }
 
-/// The words that are names or globs, and those that are places, of which a single one may yet be a name.
+/// Whether a word that could be a place may also be the name of a file.
+#[must_use]
+pub(crate) fn may_be_name(word: &[u8]) -> bool {
+    !word.contains(&b'/') && !matches!(word, b"." | b"..")
+}
+
+/// The options that have a name.
+const NAMES: [&str; 2] = ["name", "iname"];
+
+/// Whether an option says the name.
+pub(crate) fn has_name(parsed: &ParsedOptions) -> bool {
+    NAMES.iter().any(|option| parsed.has(option))
+}
+
+/// The words that are names or globs, and those that are places, of which the last one may yet be a name.
 pub(crate) fn names_and_places(parsed: &ParsedOptions) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let words = || parsed.operands.iter().cloned();
-    match (parsed.has("below"), parsed.value("name")) {
+    match (parsed.has("below"), has_name(parsed)) {
         // It is said where to look.
-        (true, name) => (
-            name.map(<[u8]>::to_vec)
-                .into_iter()
-                .chain(words())
-                .collect(),
-            Vec::new(),
-        ),
-        (false, Some(name)) => (vec![name.to_vec()], words().collect()),
-        (false, None) => words().partition(|word| is_glob_of_names(word)),
+        (true, _) => (words().collect(), Vec::new()),
+        (false, true) => (Vec::new(), words().collect()),
+        (false, false) => words().partition(|word| is_glob_of_names(word)),
     }
 }
 
@@ -64,7 +76,15 @@ fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
                 .chain(&ORDER_OPTIONS)
                 .any(|spec| spec.long == name)
     };
-    let (names, places) = names_and_places(parsed);
+    let (words, places) = names_and_places(parsed);
+    let ignoring_case = parsed.value("iname").map(<[u8]>::to_vec);
+    let mut names: Vec<Vec<u8>> = parsed
+        .value("name")
+        .map(<[u8]>::to_vec)
+        .into_iter()
+        .collect();
+    names.extend(ignoring_case.as_deref().map(in_any_case));
+    names.extend(words);
     if names.iter().any(|name| matches!(&name[..], b"." | b"..")) {
         return Err("a name or glob has no directories; --below DIR says where to look".to_owned());
     }
@@ -82,6 +102,7 @@ fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
                 query,
                 ages,
                 below: parsed.value("below").map(<[u8]>::to_vec),
+                ignoring_case,
                 places,
             },
             sort,
@@ -107,11 +128,15 @@ fn of_query(typed: &str, parsed: &ParsedOptions, problem: &str) -> String {
     format!("no file is {}: {problem}", Name::from(sizes.join(&b' ')))
 }
 
+/// Whether a word is the name of an archive.
+fn is_archive(word: &[u8]) -> bool {
+    Format::of_name(&path(word.to_vec())) != Format::Unknown
+}
+
 /// Adds what was meant where the name of an archive stands for that of a file.
 fn with_output(problem: String, parsed: &ParsedOptions) -> String {
     let last = parsed.operands.last().filter(|_| parsed.operands.len() > 1);
-    let is_archive = |word: &&Vec<u8>| Format::of_name(&path(word.to_vec())) != Format::Unknown;
-    match last.filter(is_archive) {
+    match last.filter(|word| is_archive(word)) {
         Some(name) if !parsed.has("output") => {
             format!("{problem}; did you mean -o {}?", pasteable(name))
         }
@@ -126,15 +151,9 @@ pub(super) fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> 
         reverse,
         limit,
     } = ordered(typed, parsed)?;
-    if search.places.len() > 1 && parsed.has("sort") {
-        let option = parsed.typed("sort");
-        return Err(format!(
-            "{option} works with one directory, and these are several"
-        ));
-    }
     Ok(Find {
         search,
-        sort,
+        sort: parsed.has("sort").then_some(sort),
         reverse,
         limit: parsed.value("limit").map(|_| limit),
         format: list_format(parsed),
@@ -144,9 +163,14 @@ pub(super) fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> 
 pub(super) fn archive(typed: &str, parsed: &ParsedOptions) -> Result<Archive, String> {
     let Ordered { search, .. } =
         ordered(typed, parsed).map_err(|problem| with_output(problem, parsed))?;
-    if search.places.len() > 1 {
-        let problem = format!("{typed} takes one name, glob or directory");
-        return Err(with_output(problem, parsed));
+    // Of two words, the second may be a name.
+    let is_too_many = match &search.places[..] {
+        [] | [_] => false,
+        [_, last] => is_archive(last) || !may_be_name(last) || has_name(parsed),
+        _ => true,
+    };
+    if is_too_many {
+        return Err(with_output(format!("{typed} {TAKES_ONE}"), parsed));
     }
     let save = save(parsed);
     let extract = parsed.value("extract").map(|value| path(value.to_vec()));

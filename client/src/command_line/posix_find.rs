@@ -133,8 +133,8 @@ impl Translation {
         let shown = Name::from(word);
         let mut value = || words.next().ok_or_else(|| format!("{shown} needs a value"));
         match word {
-            b"-name" => self.name(&shown, value()?)?,
-            b"-iname" => self.name(&shown, &in_any_case(value()?))?,
+            b"-name" => self.name("name", value()?)?,
+            b"-iname" => self.name("iname", value()?)?,
             b"-type" => is_file(value()?)?,
             b"-size" => {
                 let value = value()?;
@@ -167,11 +167,12 @@ impl Translation {
 }
 
 impl Translation {
-    fn name(&mut self, typed: &Name, pattern: &[u8]) -> Result<(), String> {
+    fn name(&mut self, option: &str, pattern: &[u8]) -> Result<(), String> {
         if std::mem::replace(&mut self.has_name, true) {
-            return Err(format!("{typed} is one name too many: {EITHER}"));
+            return Err(format!("-{option} is one name too many: {EITHER}"));
         }
-        self.options.push([b"--name=", pattern].concat());
+        let option = format!("--{option}=");
+        self.options.push([option.as_bytes(), pattern].concat());
         Ok(())
     }
 
@@ -194,54 +195,6 @@ fn no_operator(word: &[u8]) -> Result<(), String> {
         )),
         None => Ok(()),
     }
-}
-
-/// A pattern for names that differ only in the case of ASCII letters.
-fn in_any_case(pattern: &[u8]) -> Vec<u8> {
-    let mut any = Vec::with_capacity(pattern.len() * 4);
-    let mut rest = pattern;
-    while let Some(byte) = rest.first() {
-        let taken = match byte {
-            b'\\' => {
-                let taken = rest.len().min(2);
-                any.extend(&rest[..taken]);
-                taken
-            }
-            b'[' => class_in_any_case(rest, &mut any),
-            byte if byte.is_ascii_alphabetic() => {
-                any.extend([
-                    b'[',
-                    byte.to_ascii_lowercase(),
-                    byte.to_ascii_uppercase(),
-                    b']',
-                ]);
-                1
-            }
-            byte => {
-                any.push(*byte);
-                1
-            }
-        };
-        rest = &rest[taken..];
-    }
-    any
-}
-
-/// `[a-c]` becomes `[a-cA-C]`. Returns how many bytes it had.
-fn class_in_any_case(rest: &[u8], any: &mut Vec<u8>) -> usize {
-    // There is at least one character in it.
-    let Some(length) = rest.iter().skip(2).position(|byte| *byte == b']') else {
-        any.push(b'[');
-        return 1;
-    };
-    let inside = &rest[1..length + 2];
-    let negation = usize::from(matches!(inside[0], b'!' | b'^') && inside.len() > 1);
-    any.push(b'[');
-    any.extend(&inside[..negation]);
-    any.extend(inside[negation..].to_ascii_lowercase());
-    any.extend(inside[negation..].to_ascii_uppercase());
-    any.push(b']');
-    inside.len() + 2
 }
 
 fn is_file(kind: &[u8]) -> Result<(), String> {
@@ -279,9 +232,7 @@ mod tests {
                 "music --name=a.mp3 --sort size",
             ),
             ("a/ b/ -name x", "a/ b/ --name=x"),
-            ("-iname *.Jp?", "--name=*.[jJ][pP]?"),
-            ("-iname \\[a[b-d]", "--name=\\[[aA][b-dB-D]"),
-            ("-iname [!ab][x", "--name=[!abAB][[xX]"),
+            ("-iname *.Jp?", "--iname=*.Jp?"),
             (". -size +10k -print0", ". --size=10241.. --null"),
             ("/ -empty -ls", "/ --size=0..0 --long"),
             ("-size +1k -ls -size -3k", "--size=1025..2048 --long"),
@@ -361,7 +312,6 @@ mod tests {
             let _ = translated(&words);
             let with = |first: &[u8]| [&[first.to_vec()][..], &words].concat();
             let _ = translated(&with(b"-size"));
-            let _ = translated(&with(b"-iname"));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::command_line::command::{Get, Invocation};
 use crate::command_line::commands::{self, ARCHIVE_COMMANDS, CommandSpec, Group};
 use crate::command_line::options::{self, OptionSpec, ParsedOptions};
-use crate::command_line::parse_search::names_and_places;
+use crate::command_line::parse_search::{has_name, may_be_name, names_and_places};
 use crate::command_line::posix_find;
 use crate::command_line::quote::pasteable;
 
@@ -127,7 +127,7 @@ fn current(
             remote(&parsed, place)
         }
         "get" => of_get(&parsed, place)?,
-        _ if is_search => of_search(&parsed, place, &mut line),
+        _ if is_search => of_search(&parsed, place, &mut line)?,
         _ if parsed.operands.is_empty() && !place.remote.is_empty() => vec![place.remote.to_vec()],
         _ => remote(&parsed, place),
     };
@@ -168,21 +168,22 @@ fn of_get(parsed: &ParsedOptions, place: &Place<'_>) -> Option<Vec<Vec<u8>>> {
     Some(before.chain([last.clone()]).collect())
 }
 
-/// The operands of a search, of which those that are places begin at the root; adds where names are looked for.
-fn of_search(parsed: &ParsedOptions, place: &Place<'_>, line: &mut Vec<String>) -> Vec<Vec<u8>> {
+/// The operands of a search, of which those that are places begin at the root; adds where names are looked for. `None` if
+/// the last of several may be a place or a name.
+fn of_search(
+    parsed: &ParsedOptions,
+    place: &Place<'_>,
+    line: &mut Vec<String>,
+) -> Option<Vec<Vec<u8>>> {
     let (mut names, mut places) = names_and_places(parsed);
-    if parsed.has("name") {
-        // It is among the options.
-        names.remove(0);
-    }
-    let is_name = |word: &[u8]| !word.contains(&b'/') && !matches!(word, b"." | b"..");
-    if let ([], [word]) = (&names[..], &places[..])
-        && !parsed.has("name")
+    let is_doubtful = names.is_empty()
+        && !has_name(parsed)
         && !place.remote.is_empty()
-        && is_name(word)
-    {
-        // It may be a name as well.
-        names.append(&mut places);
+        && places.last().is_some_and(|word| may_be_name(word));
+    match places.len() {
+        1 if is_doubtful => names.append(&mut places),
+        _ if is_doubtful => return None,
+        _ => {}
     }
     let below = match (parsed.value("below"), &places[..]) {
         (Some(typed), _) => place.absolute(typed),
@@ -193,7 +194,7 @@ fn of_search(parsed: &ParsedOptions, place: &Place<'_>, line: &mut Vec<String>) 
         line.extend(["--below".to_owned(), pasteable(&below)]);
     }
     let places = places.iter().map(|word| place.absolute(word));
-    places.chain(names).collect()
+    Some(places.chain(names).collect())
 }
 
 fn remote(parsed: &ParsedOptions, place: &Place<'_>) -> Vec<Vec<u8>> {

@@ -63,13 +63,27 @@ fn parent_and_name(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
-/// Globs of a star at one end are enough here; what stands behind a backslash stands for itself.
+/// Globs of stars and lists of characters are enough here; what stands behind a backslash stands for itself.
 fn matches(glob: &str, name: &str) -> bool {
-    let glob = glob.replace('\\', "");
-    match (glob.strip_prefix('*'), glob.strip_suffix('*')) {
-        (Some(end), _) => name.ends_with(end),
-        (_, Some(begin)) => name.starts_with(begin),
-        _ => name == glob,
+    let Some(first) = glob.chars().next() else {
+        return name.is_empty();
+    };
+    let after = &glob[first.len_utf8()..];
+    if let ('\\', Some(quoted)) = (first, after.chars().next()) {
+        let rest = name.strip_prefix(quoted);
+        return rest.is_some_and(|rest| matches(&after[quoted.len_utf8()..], rest));
+    }
+    if first == '*' {
+        let mut ends = (0..=name.len()).filter(|at| name.is_char_boundary(*at));
+        return ends.any(|at| matches(after, &name[at..]));
+    }
+    let Some(next) = name.chars().next() else {
+        return false;
+    };
+    let rest = &name[next.len_utf8()..];
+    match (first, after.split_once(']')) {
+        ('[', Some((list, after))) => list.contains(next) && matches(after, rest),
+        _ => first == next && matches(after, rest),
     }
 }
 

@@ -118,22 +118,55 @@ async fn what_may_have_been_meant_can_be_pasted() {
     let mut client = Client::new(server.address);
     for (line, hint) in [
         ("find space", "find '*space*' finds names that contain it"),
-        ("find 'a b'", "find '*a b*' finds names that contain it"),
         (
-            "find \"it's\"",
-            "find '*it'\\''s*' finds names that contain it",
+            "find SPACE",
+            "find -iname '*SPACE*' finds names that contain it in any case",
         ),
         (
-            "find --ext PDF",
-            "case matters to --ext: find -iname '*.PDF' finds any",
+            "find 'h space'",
+            "find '*h space*' finds names that contain it",
         ),
-        ("find a]", "find '*a\\]*' finds names that contain it"),
         (
-            "find $'a\\nb'",
-            "find $'*a\\nb*' finds names that contain it",
+            "find Notes.txt",
+            "case matters: find -iname Notes.txt finds any",
+        ),
+        (
+            "find music Song.mp3",
+            "case matters: find music -iname Song.mp3 finds any",
+        ),
+        (
+            "find '*.MP3'",
+            "case matters: find -iname '*.MP3' finds any",
+        ),
+        (
+            "find music --ext MP3",
+            "case matters to --ext: find music -iname '*.MP3' finds any",
+        ),
+        (
+            "find nothing music",
+            "find music -name nothing finds files of that name",
+        ),
+        (
+            "find none nothing",
+            "find -name none finds files of that name",
+        ),
+        // What would find nothing is not suggested.
+        ("find report.PDF", "no file named report.PDF"),
+        ("find \"it's\"", "no file named it's"),
+        ("find 'x*'", "no file matches x*"),
+        ("find -iname 'X*'", "no file matches X* in any case"),
+        (
+            "find -iname X.pdf --larger 1k",
+            "no file matches X.pdf in any case and the conditions",
+        ),
+        ("find --ext PDF", "no file that meets the conditions"),
+        (
+            "find -name notes.txt --larger 1M",
+            "no file named notes.txt that meets the conditions",
         ),
     ] {
         assert_eq!(client.run(line).await, Exit::NothingFound, "{line}");
+        client.out.text();
         let said = client.err.text();
         assert!(said.ends_with(&format!("{hint}\n")), "{line}: {said}");
     }

@@ -148,7 +148,7 @@ pub(super) static TABLE: &[Habit] = &[
     ),
     option(
         "find",
-        &["-i", "--iname", "--ignore-case", "--iglob"],
+        &["-i", "--ignore-case", "--iglob"],
         "use -iname NAME|GLOB for names in any case",
     ),
     option(
