@@ -148,10 +148,7 @@ fn variables() -> impl Iterator<Item = String> {
 fn check_config(judged: Result<Judged<Config>, Problems>) -> ExitCode {
     let doubts = |config: &Config| {
         let brokers = config.kafka.iter().flat_map(|kafka| &kafka.brokers);
-        let mut doubts = unresolved(brokers.map(|broker| ("kafka", broker)));
-        let exposed = config.exposure();
-        doubts.extend(exposed.map(|said| format!("listen = {}: {said}", config.listen)));
-        doubts
+        unresolved(brokers.map(|broker| ("kafka", broker)))
     };
     let summary = |config: &Config| {
         let admin = config.admin.map(|admin| format!(", admin at {admin}"));

@@ -1,19 +1,24 @@
-//! Whether other machines can read what a file server serves.
+//! The address for clients: whether it is free, and whether other machines can read there what a file server serves.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+
+use netsocket_settings::{Check, addresses_overlap};
 
 use super::settings::Config;
 
-impl Config {
-    /// Why the address is exposed to other machines; nothing if it is protected or on loopback.
-    #[must_use]
-    pub fn exposure(&self) -> Option<&'static str> {
-        let files = &self.credentials;
-        exposed(
-            self.listen.ip(),
-            files.certificate.is_some(),
-            files.tokens.is_some(),
-        )
+/// Whether the address for clients is free, and meant for everybody.
+pub(super) fn judge_address(check: &mut Check, listen: SocketAddr, config: &Config) {
+    if let Some(admin) = config
+        .admin
+        .filter(|admin| addresses_overlap(*admin, listen))
+    {
+        let allowed = format!("another address: this file server listens for clients on {listen}");
+        check.problem("admin", admin, allowed);
+    }
+    let files = &config.credentials;
+    let (tls, tokens) = (files.certificate.is_some(), files.tokens.is_some());
+    if let Some(said) = exposed(listen.ip(), tls, tokens) {
+        check.doubt("listen", listen, said);
     }
 }
 

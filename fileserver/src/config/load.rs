@@ -6,13 +6,14 @@ use std::time::Duration;
 use netsocket_protocol::MAX_REQUEST;
 use netsocket_protocol::old::MAX_ARCHIVE;
 use netsocket_settings::{
-    Check, FILE_SERVER, Judged, Layers, Problems, Scalar, address_form, addresses_overlap, load,
-    parse_socket_address, with_commas,
+    Check, FILE_SERVER, Judged, Layers, Problems, Scalar, address_form, load, parse_socket_address,
+    with_commas,
 };
 use netsocket_telemetry::settings::{RawAccess, RawProducer};
 use serde::Deserialize;
 
 use super::credentials::{self, RawCredentials};
+use super::exposure;
 use super::kafka;
 use super::keys::KEYS;
 use super::root;
@@ -144,18 +145,22 @@ impl Raw {
         let timeout = SHORTEST..=LONGEST;
         check.not_text("advertise_port");
         let (credentials, credentials_read) = credentials::credentials(check, &self.credentials);
-        let config = Config {
-            listen: check.read_with(
-                "listen",
+        let before = check.count_problems();
+        let listen = check.read_with(
+            "listen",
+            self.listen.as_ref(),
+            default.listen,
+            &address_form(
+                "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
                 self.listen.as_ref(),
-                default.listen,
-                &address_form(
-                    "an address and a port, such as 0.0.0.0:9000 or [::1]:9000",
-                    self.listen.as_ref(),
-                    "0.0.0.0",
-                ),
-                parse_socket_address,
+                "0.0.0.0",
             ),
+            parse_socket_address,
+        );
+        // What stands in for a wrong address is nobody's choice.
+        let judged_listen = (check.count_problems() == before).then_some(listen);
+        let config = Config {
+            listen,
             proxy_protocol: switch(
                 check,
                 "proxy_protocol",
@@ -301,14 +306,8 @@ impl Raw {
         }
         let config = self.judged_http(check, config);
         let config = self.judged_index(check, config);
-        let listen = config.listen;
-        if let Some(admin) = config
-            .admin
-            .filter(|admin| addresses_overlap(*admin, listen))
-        {
-            let allowed =
-                format!("another address: this file server listens for clients on {listen}");
-            check.problem("admin", admin, allowed);
+        if let Some(listen) = judged_listen {
+            exposure::judge_address(check, listen, &config);
         }
         config
     }
@@ -408,7 +407,9 @@ fn is_name(text: &str) -> bool {
     (1..=100).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
+/// An empty path, which is not looked at, stands in for a wrong one.
 fn path(check: &mut Check, key: &str, entry: Option<&Scalar>, default: PathBuf) -> PathBuf {
+    let default = entry.map_or(default, |_| PathBuf::new());
     check.read_with(key, entry, default, "the path of a directory", |text| {
         (!text.is_empty()).then(|| Path::new(text).to_owned())
     })

@@ -345,3 +345,45 @@ fn a_certificate_that_clients_refuse_is_doubted_and_files_are_read_once() {
     std::fs::remove_file(&tokens).unwrap();
     CredentialStore::open(config.credentials, config.credentials_read).unwrap();
 }
+
+/// A default stands in for a wrong value until all are judged: nothing is said of it.
+#[test]
+fn what_stands_in_for_a_wrong_value_is_not_judged() {
+    let said = |flags: &[(&'static str, &str)]| {
+        let flags = flags
+            .iter()
+            .map(|(key, value)| (*key, Flag::One((*value).to_owned())));
+        let layers = Layers {
+            file: None,
+            flags: flags.collect(),
+        };
+        let judged = Config::judge_to_serve(&layers, home).unwrap();
+        let doubts = judged.doubts();
+        let problems = judged.finish().map_or_else(|it| it.0.len(), |_| 0);
+        (doubts, problems)
+    };
+    let (doubts, problems) = said(&[("root", "/")]);
+    assert_eq!((doubts.len(), problems), (1, 0));
+    assert!(
+        doubts[0].contains("listen = \"0.0.0.0:9000\": anyone"),
+        "{doubts:?}"
+    );
+    let (doubts, _) = said(&[("root", "/"), ("listen", "192.0.2.1:1")]);
+    assert!(doubts[0].contains("192.0.2.1:1"), "{doubts:?}");
+    for (flags, count) in [
+        (&[("root", "/"), ("listen", "127.0.0.1:9000")][..], 0),
+        (&[("root", "/"), ("listen", "9000")], 1),
+        (
+            &[
+                ("root", "/"),
+                ("listen", "*:9000"),
+                ("admin", "127.0.0.1:9000"),
+            ],
+            1,
+        ),
+        // The home, which would be shared otherwise, is not there either.
+        (&[("root", ""), ("listen", "127.0.0.1:9000")], 1),
+    ] {
+        assert_eq!(said(flags), (vec![], count), "{flags:?}");
+    }
+}
