@@ -2,6 +2,7 @@
 //!
 //! Does not own: the other primaries of find(1) ([`crate::command_line::posix_find`]).
 
+use netsocket_protocol::find;
 use netsocket_protocol::name::Name;
 
 /// All conditions about the size, which are one option here.
@@ -47,7 +48,7 @@ pub(crate) type Range = (Option<u64>, Option<u64>);
 pub(crate) fn range(value: &[u8]) -> Result<Range, String> {
     let wrong = || {
         format!(
-            "'{}' is not a size for -size: +N, -N or N with c (bytes), k, M or G",
+            "'{}' is not a size for -size: +N, -N or N with c (bytes), k, M, G or T",
             Name::from(value)
         )
     };
@@ -56,15 +57,8 @@ pub(crate) fn range(value: &[u8]) -> Result<Range, String> {
         Some(sign @ (b'+' | b'-')) => (Some(*sign), &text[1..]),
         _ => (None, text),
     };
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b'c') => (&text[..text.len() - 1], 1),
-        Some(b'w') => (&text[..text.len() - 1], 2),
-        Some(b'b') => (&text[..text.len() - 1], 512),
-        Some(b'k') => (&text[..text.len() - 1], 1 << 10),
-        Some(b'M') => (&text[..text.len() - 1], 1 << 20),
-        Some(b'G') => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 512_u64),
-    };
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = unit(&text[digits.len()..]).ok_or_else(wrong)?;
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());
     }
@@ -81,6 +75,17 @@ pub(crate) fn range(value: &[u8]) -> Result<Range, String> {
     })
 }
 
+/// The bytes of a unit. Find(1) has single letters; the others can mean nothing else.
+fn unit(name: &str) -> Option<u64> {
+    Some(match name {
+        "c" => 1,
+        "w" => 2,
+        "b" | "" => 512,
+        "B" => return None,
+        name => find::size(&format!("1{name}"))?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +98,10 @@ mod tests {
             ("1M", "1..1048576"),
             ("2", "513..1024"),
             ("3c", "3..3"),
+            ("+10KB", "10241.."),
+            ("-1MiB", "..0"),
+            ("2kb", "1025..2048"),
+            ("+1T", "1099511627777.."),
             ("0", "0..0"),
         ] {
             let option = range(typed.as_bytes())
@@ -103,7 +112,9 @@ mod tests {
             "",
             "M",
             "+",
-            "1kB",
+            "1B",
+            "1x",
+            "1.5k",
             "-0",
             "99999999999999999999",
             "18446744073709551615G",

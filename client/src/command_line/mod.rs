@@ -31,6 +31,7 @@ pub(crate) mod options;
 pub(crate) mod parse;
 pub(crate) mod parse_current;
 pub(crate) mod parse_search;
+pub(crate) mod parted_values;
 pub(crate) mod posix_find;
 pub mod quote;
 pub(crate) mod security_args;

@@ -16,6 +16,7 @@ use crate::command_line::habits;
 use crate::command_line::option_values::{list_format, number, path, save};
 use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOptions};
 use crate::command_line::parse_search::{archive, find};
+use crate::command_line::parted_values;
 use crate::command_line::posix_find;
 use crate::outcome::error::Error;
 
@@ -31,7 +32,9 @@ pub(crate) fn parse(
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let name = String::from_utf8_lossy(typed);
     let translated = match command.name {
-        "find" | "archive" => posix_find::translated(words),
+        "find" | "archive" => {
+            parted_values::check(words).and_then(|()| posix_find::translated(words))
+        }
         "lls" => Ok(for_ls(words)),
         _ => Ok(words.to_vec()),
     };

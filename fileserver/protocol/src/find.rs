@@ -286,14 +286,21 @@ fn sizes(word: &[u8]) -> Result<(Option<u64>, Option<u64>), String> {
 /// use netsocket_protocol::find::size;
 ///
 /// assert_eq!(size("10k"), Some(10 * 1024));
-/// assert_eq!(size("10KB"), size("10KiB"));
+/// assert_eq!(size("10KB"), size("10 KiB"));
 /// assert_eq!(size("1.5k"), Some(1536));
 /// assert_eq!(size("ten"), None);
 /// ```
 #[must_use]
 pub fn size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+    let unit = &text[digits.len()..];
+    // As in settings, a blank may stand between them.
+    let digits = if unit.is_empty() {
+        digits
+    } else {
+        digits.trim_end()
+    };
+    let shift = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 0,
         "k" | "kb" | "kib" => 10,
         "m" | "mb" | "mib" => 20,
@@ -326,8 +333,15 @@ fn number(text: &str) -> Option<u64> {
 
 fn extend(extensions: &mut Vec<Name>, word: &[u8]) -> Result<(), String> {
     for extension in word.split(|byte| *byte == b',') {
-        // People type `.pdf` as well as `pdf`.
+        // People type `.pdf` and `*.pdf` as well as `pdf`.
+        let extension = extension.strip_prefix(b"*").unwrap_or(extension);
         let extension = extension.strip_prefix(b".").unwrap_or(extension);
+        if word.starts_with(b"*") && extension.iter().any(|byte| b"*?[{}".contains(byte)) {
+            return Err(format!(
+                "'{}' is not an extension: no pattern, but one or more such as jpg,png",
+                Name::from(word)
+            ));
+        }
         if extension.is_empty() || extension.contains(&b'/') {
             return Err(format!("'{}' is not an extension", Name::from(word)));
         }
@@ -397,7 +411,7 @@ mod tests {
 
     #[test]
     fn every_option_is_read() {
-        let line = "*.{c,h} --size 10k..5M --ext=pdf,.txt --ext c --born-after 2024-01-01 --born-before \
+        let line = "*.{c,h} --size 10k..5M --ext=pdf,.txt --ext *.c --born-after 2024-01-01 --born-before \
                     2024-02-01T12:00 --modified-after 2024-01-01T00:00:00Z --modified-before=2025-01-01 \
                     --below a/b/ --hidden --sort size --reverse --limit 7";
         let (query, sort, reverse, limit) = find(line).unwrap();
@@ -524,6 +538,10 @@ mod tests {
             ("--hidden=x", "--hidden takes no value"),
             ("--colour", "find has no option --colour"),
             ("--ext a,,b", "'a,,b' is not an extension"),
+            (
+                "--ext *.{jpg,png}",
+                "'*.{jpg,png}' is not an extension: no pattern, but one or more such as jpg,png",
+            ),
             ("--below ../x", "'../x' is not a directory below the root"),
             ("--below /x", "'/x' is not a directory below the root"),
             (
