@@ -35,6 +35,7 @@ pub(crate) mod parted_values;
 pub(crate) mod posix_find;
 pub mod quote;
 pub(crate) mod security_args;
+pub(crate) mod sftp_options;
 pub(crate) mod shell_line;
 pub(crate) mod shell_operators;
 pub mod shell_words;

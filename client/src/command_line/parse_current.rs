@@ -18,6 +18,7 @@ use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOption
 use crate::command_line::parse_search::{archive, find};
 use crate::command_line::parted_values;
 use crate::command_line::posix_find;
+use crate::command_line::sftp_options;
 use crate::outcome::error::Error;
 
 /// The maximum number of parallel downloads: each uses a connection of its own.
@@ -35,6 +36,7 @@ pub(crate) fn parse(
         "find" | "archive" => {
             parted_values::check(words).and_then(|()| posix_find::translated(words))
         }
+        "get" => Ok(sftp_options::translated(&specs, words)),
         "lls" => Ok(for_ls(words)),
         _ => Ok(words.to_vec()),
     };

@@ -12,6 +12,7 @@ use crate::command_line::options::{self, OptionSpec, ParsedOptions};
 use crate::command_line::parse_search::{has_name, may_be_name, names_and_places};
 use crate::command_line::posix_find;
 use crate::command_line::quote::pasteable;
+use crate::command_line::sftp_options;
 
 /// Where a line was typed, which a shell does not know.
 #[derive(Debug, Clone, Copy, Default)]
@@ -100,9 +101,10 @@ fn current(
 ) -> Option<Vec<String>> {
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let is_search = matches!(command.name, "find" | "archive");
-    let rest = match is_search {
-        true => posix_find::translated(rest).ok()?,
-        false => rest.to_vec(),
+    let rest = match command.name {
+        "get" => sftp_options::translated(&specs, rest),
+        _ if is_search => posix_find::translated(rest).ok()?,
+        _ => rest.to_vec(),
     };
     let parsed = options::parse(&specs, &rest).ok()?;
     let keeps = specs.iter().any(|spec| spec.long == "output");
@@ -208,9 +210,15 @@ fn is_pattern(word: &[u8]) -> bool {
 
 /// The options, but for the directory to search.
 fn given(parsed: &ParsedOptions) -> Vec<String> {
-    let mut words = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    let mut is_after_letters = false;
     for (spec, value) in parsed.given().filter(|(spec, _)| spec.long != "below") {
-        words.push(spec.shortest());
+        let letter = spec.short.filter(|_| value.is_none());
+        match (words.last_mut(), letter) {
+            (Some(letters), Some(letter)) if is_after_letters => letters.push(letter),
+            _ => words.push(spec.shortest()),
+        }
+        is_after_letters = letter.is_some();
         words.extend(value.map(|value| match spec.long {
             "output" | "extract" => local(value),
             _ => pasteable(value),

@@ -41,21 +41,27 @@ pub(crate) fn refusal(line: &[u8], place: &Place<'_>) -> Option<String> {
     let file = redirected(operator, tail);
     Some(match (operator, file) {
         (">" | "1>", Some(file)) if keeps(first) => {
-            format!("there is no {operator} here: use -o {}", Name::from(file))
+            format!("{}: use -o {}", not_here(operator), Name::from(file))
         }
         // Of several files, `get` would make several.
         (">" | "1>", Some(file)) if is_shown(first) && is_one_file(head) => {
             let (get, file) = (head[1..].join(&b' '), Name::from(file));
-            format!(
-                "there is no {operator} here: get {} -o {file}",
-                Name::from(get)
-            )
+            format!("{}: get {} -o {file}", not_here(operator), Name::from(get))
         }
         _ => format!(
-            "there is no {operator} here{}",
+            "{}{}",
+            not_here(operator),
             instead(operator, head, tail, place)
         ),
     })
+}
+
+/// That only a shell knows it.
+fn not_here(operator: &str) -> String {
+    match operator.contains(['<', '>']) {
+        true => format!("{operator} does not redirect here"),
+        false => format!("there is no {operator} here"),
+    }
 }
 
 /// The file of a redirection.
@@ -183,18 +189,27 @@ mod tests {
     #[test]
     fn what_a_shell_would_do_has_another_way() {
         for (line, said) in [
-            ("get x > out.txt", "there is no > here: use -o out.txt"),
-            ("get x >out.txt", "there is no > here: use -o out.txt"),
-            ("archive 1> 'a b'", "there is no 1> here: use -o 'a b'"),
-            ("w24ft pdf > x.tgz", "there is no > here: use -o x.tgz"),
-            ("cat a > c", "there is no > here: get a -o c"),
+            (
+                "get x > out.txt",
+                "> does not redirect here: use -o out.txt",
+            ),
+            ("get x >out.txt", "> does not redirect here: use -o out.txt"),
+            (
+                "archive 1> 'a b'",
+                "1> does not redirect here: use -o 'a b'",
+            ),
+            (
+                "w24ft pdf > x.tgz",
+                "> does not redirect here: use -o x.tgz",
+            ),
+            ("cat a > c", "> does not redirect here: get a -o c"),
             (
                 "cat a b > c",
-                "there is no > here; in a shell: netsocket cat a b > c",
+                "> does not redirect here; in a shell: netsocket cat a b > c",
             ),
             (
                 "cat *.txt > c",
-                "there is no > here; in a shell: netsocket cat '*.txt' > c",
+                "> does not redirect here; in a shell: netsocket cat '*.txt' > c",
             ),
             (
                 "lls -l 'a b' | head",
@@ -210,11 +225,11 @@ mod tests {
             ),
             (
                 "archive 2>/dev/null | tar t",
-                "there is no 2> here; in a shell: netsocket archive -o - 2>/dev/null | tar t",
+                "2> does not redirect here; in a shell: netsocket archive -o - 2>/dev/null | tar t",
             ),
             (
                 "get x 2>/dev/null y",
-                "there is no 2> here: only a shell knows it",
+                "2> does not redirect here: only a shell knows it",
             ),
             ("cd x | wc", "there is no | here: only a shell knows it"),
             ("ls |", "there is no | here: only a shell knows it"),
@@ -227,14 +242,18 @@ mod tests {
                 "a comment has a line of its own; quote # in a name",
             ),
             (
+                "ls -la > x",
+                "> does not redirect here; in a shell: netsocket ls -la > x",
+            ),
+            (
                 "ls > list",
-                "there is no > here; in a shell: netsocket ls > list",
+                "> does not redirect here; in a shell: netsocket ls > list",
             ),
             (
                 "get x >> out",
-                "there is no >> here; in a shell: netsocket get x -o - >> out",
+                ">> does not redirect here; in a shell: netsocket get x -o - >> out",
             ),
-            ("get x >", "there is no > here: only a shell knows it"),
+            ("get x >", "> does not redirect here: only a shell knows it"),
             (
                 "ls | wc -l",
                 "there is no | here; in a shell: netsocket ls | wc -l",
@@ -242,7 +261,7 @@ mod tests {
             ("ls |wc", "there is no | here; in a shell: netsocket ls |wc"),
             (
                 "get x 2>/dev/null",
-                "there is no 2> here; in a shell: netsocket get x 2>/dev/null",
+                "2> does not redirect here; in a shell: netsocket get x 2>/dev/null",
             ),
             (
                 "get x &",
@@ -250,7 +269,7 @@ mod tests {
             ),
             (
                 "find < names",
-                "there is no < here: no command reads standard input",
+                "< does not redirect here: no command reads standard input",
             ),
             ("cd a && ls", "there is no && here: one line is one command"),
             ("cd a ; ls", "there is no ; here: one line is one command"),

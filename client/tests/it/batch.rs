@@ -94,7 +94,7 @@ async fn a_redirection_names_no_files() {
     assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.err,
-        "netsocket: there is no > here: use -o out.txt\n\
+        "netsocket: > does not redirect here: use -o out.txt\n\
          netsocket: in line 1: get notes.txt > out.txt\n"
     );
     assert_eq!(server.accepted(), 0);

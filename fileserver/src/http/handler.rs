@@ -115,7 +115,7 @@ fn at_once(link: &Arc<Link>, head: &Parts) -> Option<Answer> {
         Method::OPTIONS => return Some(Ok(webdav::options())),
         _ if head.method == PROPFIND => {}
         _ => {
-            let sentence = "this server only lets read";
+            let sentence = "this server is read-only";
             let problem = Problem::bad(StatusCode::METHOD_NOT_ALLOWED, sentence);
             // Whatever body comes with it is not read.
             return Some(Err(problem

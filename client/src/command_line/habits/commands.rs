@@ -76,9 +76,13 @@ pub(super) static TABLE: &[Habit] = &[
     ),
     command(
         &[
-            "head", "tail", "grep", "rg", "ag", "wc", "zcat", "zless", "bat", "vi", "vim", "nano",
+            "head", "tail", "wc", "zcat", "zless", "bat", "vi", "vim", "nano",
         ],
         "use less FILE, or cat FILE",
+    ),
+    command(
+        &["grep", "egrep", "fgrep", "rg", "ag", "ack", "zgrep"],
+        "contents are not searched; find GLOB finds names, cat FILE prints a file",
     ),
     command(
         &["lcat", "lless", "lrm", "lmv", "lcp", "lrmdir"],

@@ -7,10 +7,10 @@ const FIND: &str = "find -l lists files at any depth with size and time";
 pub(super) static TABLE: &[Habit] = &[
     option(
         "get",
-        &["-a", "-c", "--append", "--continue", "--resume"],
+        &["-c", "--append", "--continue", "--resume"],
         RESUMES,
     ),
-    option("get", &["-R", "-d", "--recurse"], "use -r"),
+    option("get", &["-d", "--recurse"], "use -r"),
     option(
         "get",
         &["--times", "--preserve-permissions"],

@@ -246,8 +246,8 @@ fn what_is_wrong_is_said_with_the_usage() {
             "get has no option -force; did you mean --force? Usage: get",
         ),
         (
-            "mget -a x",
-            "mget has no option -a: get resumes by itself. Usage: mget",
+            "mget -c x",
+            "mget has no option -c: get resumes by itself. Usage: mget",
         ),
         (
             "ls -lR",
