@@ -124,7 +124,7 @@ impl Routes {
 
 async fn no_path(method: Method, uri: Uri) -> (StatusCode, String) {
     let said = format!(
-        "no such path: {method} {}; docs/admin.md lists all\n",
+        "no such path: {method} {}; the status page is at /, metrics at /metrics, and docs/admin.md has the rest\n",
         uri.path()
     );
     (StatusCode::NOT_FOUND, said)

@@ -67,7 +67,7 @@ pub use document::Document;
 pub(crate) use document::Edit;
 pub use dump::SECRET_KEYS;
 pub use entry_keys::{
-    BACKEND_CHECK_KEYS, BACKEND_KEYS, DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS, full_name,
+    BACKEND_CHECK_KEYS, BACKEND_KEYS, DEFAULT_NAME, OWN_KEYS, POOL_KEYS, SERVICE_KEYS,
 };
 pub use group::{Group, IpFamily, Question};
 pub use health::{

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::config::{DEFAULT_NAME, full_name};
+use crate::config::DEFAULT_NAME;
+use crate::core::backend::full_name;
 
 /// `/api/v1/pools`, and an event.
 #[derive(Debug, Default, Deserialize)]

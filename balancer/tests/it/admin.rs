@@ -232,7 +232,7 @@ async fn the_page_can_be_read_without_scripts() {
     ] {
         assert!(page.contains(text), "{text}");
     }
-    let said = "no such path: GET /nowhere; docs/admin.md lists all\n";
+    let said = "no such path: GET /nowhere; the status page is at /, metrics at /metrics, and docs/admin.md has the rest\n";
     assert_eq!(balancer.get("/nowhere").await, (404, said.to_owned()));
     let said = "/api/v1/pools takes no POST; docs/admin.md says what it takes\n";
     let answer = balancer.post("/api/v1/pools", "").await;

@@ -2,6 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::nearest::nearest;
 use crate::programs::Program;
 
 /// The error about the command line of a program, with the key that an unknown flag is.
@@ -17,6 +18,7 @@ use crate::programs::Program;
 /// };
 /// let tip = "tip: a key of the settings file, not a flag: 'idle_timeout'";
 /// assert!(said("--idle-timeout=5s").contains(tip));
+/// assert!(said("--idle-timout").contains(tip));
 /// assert!(!said("--zeal").contains("settings file"));
 /// ```
 #[must_use]
@@ -27,7 +29,8 @@ pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
-    let Some(key) = key(word, program) else {
+    let is_like_a_flag = error.get(ContextKind::SuggestedArg).is_some();
+    let Some(key) = key(word, program, is_like_a_flag) else {
         return error;
     };
     let tip = format!("a key of the settings file, not a flag: '{key}'");
@@ -39,9 +42,13 @@ pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
     error
 }
 
-/// The key that is written as a flag.
-fn key(word: &str, program: &Program) -> Option<&'static str> {
+/// The key that is written as a flag. It may be mistyped, where the word is like no flag.
+fn key(word: &str, program: &Program, is_like_a_flag: bool) -> Option<&'static str> {
     let name = word.strip_prefix("--")?;
     let name = name.split('=').next()?.replace('-', "_");
-    program.keys.iter().find(|key| **key == name).copied()
+    let exact = program.keys.iter().find(|key| **key == name).copied();
+    match is_like_a_flag {
+        true => exact,
+        false => exact.or_else(|| nearest(&name, program.keys.iter().copied())),
+    }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{Config, ListenOptions, SECRET_KEYS, full_name};
+use crate::config::{Config, ListenOptions, SECRET_KEYS};
+use crate::core::backend::full_name;
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -42,7 +42,7 @@ pub(crate) const CRATES: [Crate; 11] = [
                 "admin",
                 &["core", "observe", "config", "data_path", "control"],
             ),
-            part("ctl", &["observe", "config"]),
+            part("ctl", &["core", "observe", "config"]),
             part("command_line", &["ctl"]),
             part("tips", &["command_line"]),
         ],
