@@ -19,6 +19,8 @@ const BALANCER: &str = "127.0.0.1:8081";
 const ADMIN: &str = "127.0.0.1:8404";
 /// The file servers, by the names that the original system gave them.
 const FILE_SERVERS: [&str; 3] = ["server", "mirror1", "mirror2"];
+/// The balancer's checks ask the file servers something: a server that hangs still accepts connections.
+const CHECKS: (&str, &str) = ("NETSOCKET_CHECK_KIND", "netsocket");
 /// How often a condition is looked at while it is waited for.
 const POLL: Duration = Duration::from_millis(20);
 /// How often it is looked whether a server has ended.
@@ -153,7 +155,7 @@ impl System {
                 &kafka[..],
             ]
             .concat();
-            servers.push(Server::start(name, &program, &arguments, &folder.0)?);
+            servers.push(Server::start(name, &program, &arguments, None, &folder.0)?);
         }
         let mut addresses = Vec::new();
         for server in &mut servers {
@@ -179,11 +181,13 @@ impl System {
         );
         arguments.extend(&kafka);
         let program = programs.join("netsocket-balancer");
-        let mut balancer = Server::start("balancer", &program, &arguments, &folder.0)?;
+        let checks = Some(CHECKS);
+        let mut balancer = Server::start("balancer", &program, &arguments, checks, &folder.0)?;
         // Another balancer may have these addresses, and answer there: ours says when it has them.
         balancer.wait_for_address(stop)?;
         servers.push(balancer);
-        starts.push(typed(&program, arguments));
+        let (variable, value) = CHECKS;
+        starts.push(format!("{variable}={value} {}", typed(&program, arguments)));
 
         let mut system = Self { servers, starts };
         system.wait_until_healthy(stop)?;
@@ -226,7 +230,7 @@ impl System {
         let told = each.filter_map(|(server, start)| {
             let (name, status) = server.end()?;
             Some(format!(
-                "{name} ended ({status}); this starts it again, until Ctrl-C, also after the demo:\n{start}"
+                "{name} ended ({status}); this starts it again, until Ctrl-C:\n{start}"
             ))
         });
         told.collect()

@@ -37,7 +37,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a program with its standard error in `<folder>/<name>.log`.
+    /// Starts a program with its standard error in `<folder>/<name>.log`, and with one more variable in its environment.
     ///
     /// It runs in a process group of its own, so that Ctrl-C in the prompt is not for it, and it gets SIGTERM when this
     /// process dies, however it dies.
@@ -45,6 +45,7 @@ impl Server {
         name: &str,
         program: &Path,
         arguments: &[&str],
+        variable: Option<(&str, &str)>,
         folder: &Path,
     ) -> Outcome<Self> {
         let log = folder.join(format!("{name}.log"));
@@ -52,6 +53,7 @@ impl Server {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .envs(variable)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -24,6 +24,8 @@ crate::tests![
     #[needs(Root)]
     a_server_that_was_killed_is_started_again_by_the_line_that_is_printed,
     #[needs(Root)]
+    a_server_that_hangs_is_found,
+    #[needs(Root)]
     opens_a_prompt,
     #[needs(Root)]
     a_second_demo_says_that_the_ports_are_taken,
@@ -197,31 +199,13 @@ fn builds_for_release_and_starts_what_it_built(world: &World) {
 
 fn a_server_that_was_killed_is_started_again_by_the_line_that_is_printed(world: &World) {
     let (mut process, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
-    let up = |up: usize| {
-        netns::inside(process.id(), || {
-            eventually(PATIENCE, &format!("mirror1 up: {up}"), || {
-                let metrics = http::get(ADMIN, "/metrics").unwrap().body;
-                let is_it = |line: &str| {
-                    line.starts_with("netsocket_backend_up{") && line.contains("\"mirror1\"")
-                };
-                let line = metrics.lines().find(|line| is_it(line))?;
-                line.ends_with(&format!(" {up}")).then_some(())
-            });
-        });
-    };
-    let log = process.log();
-    let line = log
-        .lines()
-        .find(|line| line.starts_with("mirror1 "))
-        .unwrap();
-    let id = line.rsplit_once("PID ").unwrap().1;
-    let id = rustix::process::Pid::from_raw(id.parse().unwrap()).unwrap();
-    rustix::process::kill_process(id, Signal::KILL).unwrap();
-    up(0);
+    signal(&process, "mirror1", Signal::KILL);
+    wait_until_up(&process, "mirror1", false);
     let start = eventually(PATIENCE, "a line of the demo", || {
         let log = process.log();
-        let (_, after) =
-            log.split_once("mirror1 ended (signal: 9 (SIGKILL)); this starts it again, until Ctrl-C, also after the demo:\n")?;
+        let (_, after) = log.split_once(
+            "mirror1 ended (signal: 9 (SIGKILL)); this starts it again, until Ctrl-C:\n",
+        )?;
         after.lines().next().map(str::to_owned)
     });
     let mut shell = Command::new("nsenter");
@@ -235,11 +219,47 @@ fn a_server_that_was_killed_is_started_again_by_the_line_that_is_printed(world: 
     ]);
     shell.arg(format!("exec {start}"));
     let again = Process::start("mirror1", shell, Scratch::new("demo-log"));
-    up(1);
+    wait_until_up(&process, "mirror1", true);
     drop(again);
     process.signal(Signal::INT);
     assert_eq!(process.wait(PATIENCE).code(), Some(0));
     assert_nothing_left(&temporary);
+}
+
+fn a_server_that_hangs_is_found(world: &World) {
+    let (mut process, temporary) = Demo::over(world.few_files(), &["--no-client"]).start();
+    signal(&process, "server", Signal::STOP);
+    wait_until_up(&process, "server", false);
+    signal(&process, "server", Signal::CONT);
+    wait_until_up(&process, "server", true);
+    process.signal(Signal::INT);
+    assert_eq!(process.wait(PATIENCE).code(), Some(0));
+    assert_nothing_left(&temporary);
+}
+
+/// Sends a signal to one of the demo's file servers.
+fn signal(demo: &Process, name: &str, signal: Signal) {
+    let log = demo.log();
+    let begins = format!("{name} ");
+    let mut lines = log.lines();
+    let line = lines.find(|line| line.starts_with(&begins)).unwrap();
+    let id = line.rsplit_once("PID ").unwrap().1;
+    let id = rustix::process::Pid::from_raw(id.parse().unwrap()).unwrap();
+    rustix::process::kill_process(id, signal).unwrap();
+}
+
+fn wait_until_up(demo: &Process, name: &str, is_up: bool) {
+    let name = format!("\"{name}\"");
+    let ends = format!(" {}", u8::from(is_up));
+    netns::inside(demo.id(), || {
+        eventually(PATIENCE, &format!("{name} up: {is_up}"), || {
+            let metrics = http::get(ADMIN, "/metrics").unwrap().body;
+            let is_it =
+                |line: &&str| line.starts_with("netsocket_backend_up{") && line.contains(&name);
+            let line = metrics.lines().find(is_it)?;
+            line.ends_with(&ends).then_some(())
+        });
+    });
 }
 
 fn opens_a_prompt(world: &World) {

@@ -173,10 +173,11 @@ impl Terminal {
     pub(super) fn serve(&mut self, typed: &str) {
         let name = typed
             .split_whitespace()
-            .next()
+            .find(|word| !word.contains('='))
             .unwrap_or_default()
             .replace('/', "-");
-        let command = self.command(&format!("exec {typed}"));
+        // A variable may stand before the program.
+        let command = self.command(&format!("exec env {typed}"));
         let mut server = Process::start(&name, command, Scratch::new("terminal-log"));
         let ready = READY.iter().find(|(part, _)| typed.contains(part));
         server.logs(ready.map_or("listening", |(_, ready)| ready));
