@@ -17,6 +17,9 @@ use crate::connection::tls::Security;
 pub use crate::connection::tls::Stream;
 use crate::outcome::error::Error;
 
+/// Maximum number of attempts until a server answers: a request that crashes servers must not crash all of them.
+pub(crate) const MAX_INITIAL_ATTEMPTS: u32 = 3;
+
 /// The service to connect to, and the time limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
@@ -58,7 +61,7 @@ pub struct Service {
 /// };
 /// let mut dialer = Dialer::new(service, 0);
 /// let request = Request::Directories { order: Order::Name };
-/// let error = dialer.ask(&request, &|_| (), |_| ()).await.err().expect("no answer");
+/// let error = dialer.ask(&request, &|_| (), 1, |_| ()).await.err().expect("no answer");
 /// assert_eq!(error.exit(), Exit::CannotConnect);
 /// # Ok(())
 /// # }
@@ -112,8 +115,8 @@ impl Dialer {
     }
 
     /// Sends a request on the kept connection, or on a new one, and waits for the first frame of the answer. If the
-    /// server answers with an error, the connection is kept for the next request. Calls `closed` if the server
-    /// has closed the kept connection.
+    /// server answers with an error, the connection is kept for the next request. `notice` gets what a person should
+    /// know meanwhile; `rounds` are explained at [`Self::connection`].
     ///
     /// # Errors
     /// Those of [`Connection::open`] and [`Connection::ask`]; [`Error::Unreachable`] if there are several addresses.
@@ -121,7 +124,8 @@ impl Dialer {
         &mut self,
         request: &Request,
         on_bytes: OnBytes<'_>,
-        closed: impl FnOnce(&Servers),
+        rounds: u32,
+        mut notice: impl FnMut(&str),
     ) -> Result<(Connection<Stream>, Frame), Error> {
         if let Some(mut kept) = self.kept.take() {
             if kept.is_usable().await {
@@ -131,28 +135,37 @@ impl Dialer {
                     answer => return self.keep_if_refused(kept, answer),
                 }
             }
-            closed(&self.service.servers);
+            self.tell_closed(&mut notice);
         }
-        let mut fresh = self.connect().await?;
+        let mut fresh = self.connect(rounds, notice).await?;
         let answer = fresh.ask(request, on_bytes).await;
         self.keep_if_refused(fresh, answer)
     }
 
-    /// The kept connection, or a new one. Calls `closed` if the server has closed the kept one.
+    /// The kept connection, or a new one. Where no address can be used, those that accepted a connection without serving
+    /// it are tried again, in `rounds` rounds at most: behind such an address may be a balancer, which has other servers.
     ///
     /// # Errors
     /// Those of [`Connection::open`]; [`Error::Unreachable`] if there are several addresses.
     pub(crate) async fn connection(
         &mut self,
-        closed: impl FnOnce(&Servers),
+        rounds: u32,
+        mut notice: impl FnMut(&str),
     ) -> Result<Connection<Stream>, Error> {
         if let Some(mut kept) = self.kept.take() {
             if kept.is_usable().await {
                 return Ok(kept);
             }
-            closed(&self.service.servers);
+            self.tell_closed(&mut notice);
         }
-        self.connect().await
+        self.connect(rounds, notice).await
+    }
+
+    fn tell_closed(&self, notice: &mut impl FnMut(&str)) {
+        let servers = &self.service.servers;
+        notice(&format!(
+            "the connection was closed, reconnecting to {servers}"
+        ));
     }
 
     fn keep_if_refused(
@@ -171,19 +184,51 @@ impl Dialer {
         }
     }
 
-    /// Connects to the first reachable address, and starts with it from now on.
-    async fn connect(&mut self) -> Result<Connection<Stream>, Error> {
-        let mut errors = Vec::new();
-        for (number, server) in self.service.servers.round_from(self.first) {
-            match connect(server, &self.service).await {
-                Ok(connection) => {
-                    self.first = number;
-                    return Ok(connection);
+    /// Connects to the first address that can be used, and starts with it from now on.
+    async fn connect(
+        &mut self,
+        rounds: u32,
+        mut notice: impl FnMut(&str),
+    ) -> Result<Connection<Stream>, Error> {
+        let rounds = match self.service.retry_deadline {
+            Duration::ZERO => 1,
+            _ => rounds.max(1),
+        };
+        let mut is_told = false;
+        let mut failed: Vec<Option<Error>> = Vec::new();
+        failed.resize_with(self.service.servers.count(), || None);
+        for left in (0..rounds).rev() {
+            for (number, server) in self.service.servers.round_from(self.first) {
+                let failed = &mut failed[number];
+                if failed.as_ref().is_some_and(|error| !error.was_accepted()) {
+                    continue;
                 }
-                Err(error) if error.is_unreachable() => errors.push(error),
-                Err(error) => return Err(error),
+                match connect(server, &self.service).await {
+                    Ok(connection) => {
+                        self.first = number;
+                        return Ok(connection);
+                    }
+                    Err(error) if error.is_unreachable() => *failed = Some(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            if !failed.iter().flatten().any(Error::was_accepted) {
+                break;
+            }
+            // One that was closed at once costs no time that would have to be explained.
+            let silent = |error: &&Error| matches!(error, Error::NoGreeting { .. });
+            if left > 0
+                && !is_told
+                && let Some(error) = failed.iter().flatten().find(silent)
+            {
+                is_told = true;
+                notice(&format!("{error}; retrying"));
             }
         }
+        let tried = self.service.servers.round_from(self.first);
+        let mut errors: Vec<Error> = tried
+            .filter_map(|(number, _)| failed[number].take())
+            .collect();
         match errors.pop() {
             Some(only) if errors.is_empty() => Err(only),
             last => {

@@ -89,8 +89,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Exchanges greetings with `server` over a stream, and sends the token if there is one.
     ///
     /// # Errors
-    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::HttpServer`], [`Error::TlsServer`] and [`Error::Version`]; [`Error::Connect`] if no greeting arrives
-    /// in time; [`Error::Server`] if the server refuses the session.
+    /// [`Error::Tls`] and [`Error::Token`] if the server requires TLS or a valid token; [`Error::ClosedAtOnce`], [`Error::NotNetSocket`], [`Error::HttpServer`], [`Error::TlsServer`] and [`Error::Version`];
+    /// [`Error::NoGreeting`] if none arrives in time; [`Error::Server`] if the server refuses the session.
     pub async fn open(
         stream: S,
         server: &ServerAddress,
@@ -310,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 fn silent(server: &ServerAddress, waited: Duration) -> Error {
-    Error::Connect {
+    Error::NoGreeting {
         server: server.to_string(),
         reason: format!("it accepted the connection, but sent nothing for {waited:?}"),
     }

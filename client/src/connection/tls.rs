@@ -102,7 +102,7 @@ impl Security {
     /// Secures a new connection to `server`, within `limit`.
     ///
     /// # Errors
-    /// [`Error::Tls`] if the handshake fails, [`Error::Connect`] if the connection does.
+    /// [`Error::Tls`] if the handshake fails, [`Error::NoGreeting`] if the connection does.
     pub async fn secure(
         &self,
         tcp: TcpStream,
@@ -120,7 +120,7 @@ impl Security {
         };
         let connector = TlsConnector::from(Arc::clone(&tls.config));
         let agreed = timeout(limit, connector.connect(name, tcp)).await;
-        let agreed = agreed.map_err(|_| Error::Connect {
+        let agreed = agreed.map_err(|_| Error::NoGreeting {
             server: server.to_string(),
             reason: format!(
                 "it accepted the connection, but the TLS handshake did not finish within {limit:?}"

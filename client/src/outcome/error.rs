@@ -62,6 +62,14 @@ pub enum Error {
         "cannot connect to {0}: the connection was closed immediately (a balancer does this when it has no healthy server, or when it expects TLS: --tls)"
     )]
     ClosedAtOnce(String),
+    /// The connection was accepted, but no session began on it.
+    #[error("cannot connect to {server}: {reason}")]
+    NoGreeting {
+        /// The address that was tried.
+        server: String,
+        /// What came instead.
+        reason: String,
+    },
     /// The TLS handshake failed.
     #[error("{0}")]
     Tls(String),
@@ -200,6 +208,7 @@ impl Error {
             Self::Connect { .. }
             | Self::Unreachable(_)
             | Self::ClosedAtOnce(_)
+            | Self::NoGreeting { .. }
             | Self::Lost(_)
             | Self::Stalled(_)
             | Self::Damaged(_) => Side::Network,
@@ -222,7 +231,10 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Usage(_) => "usage",
-            Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_) => "connect",
+            Self::Connect { .. }
+            | Self::Unreachable(_)
+            | Self::ClosedAtOnce(_)
+            | Self::NoGreeting { .. } => "connect",
             Self::Tls(_) | Self::TlsServer(_) => "tls",
             Self::Token(_) => "token",
             Self::NotNetSocket(_) | Self::HttpServer(_) => "not_netsocket",
@@ -265,6 +277,7 @@ impl Error {
             Self::Connect { .. }
             | Self::Unreachable(_)
             | Self::ClosedAtOnce(_)
+            | Self::NoGreeting { .. }
             | Self::Lost(_)
             | Self::Stalled(_)
             | Self::GaveUp { .. }
@@ -324,6 +337,7 @@ impl Error {
             Self::Connect { .. }
             | Self::Unreachable(_)
             | Self::ClosedAtOnce(_)
+            | Self::NoGreeting { .. }
             | Self::NotNetSocket(_)
             | Self::HttpServer(_)
             | Self::TlsServer(_)
@@ -350,8 +364,17 @@ impl Error {
     pub fn is_unreachable(&self) -> bool {
         matches!(
             self,
-            Self::Connect { .. } | Self::Unreachable(_) | Self::ClosedAtOnce(_)
+            Self::Connect { .. }
+                | Self::Unreachable(_)
+                | Self::ClosedAtOnce(_)
+                | Self::NoGreeting { .. }
         )
+    }
+
+    /// Whether a connection was accepted on which no session began. Behind a balancer, the next one is with another server.
+    #[must_use]
+    pub(crate) fn was_accepted(&self) -> bool {
+        matches!(self, Self::ClosedAtOnce(_) | Self::NoGreeting { .. })
     }
 
     /// A copy of the error, if no server could be reached.
@@ -363,6 +386,10 @@ impl Error {
                 reason: reason.clone(),
             }),
             Self::ClosedAtOnce(server) => Some(Self::ClosedAtOnce(server.clone())),
+            Self::NoGreeting { server, reason } => Some(Self::NoGreeting {
+                server: server.clone(),
+                reason: reason.clone(),
+            }),
             Self::Unreachable(errors) => {
                 let errors = errors.iter().filter_map(Self::as_unreachable);
                 Some(Self::Unreachable(errors.collect()))
@@ -495,6 +522,14 @@ mod tests {
             ),
             (
                 Error::ClosedAtOnce(address.clone()),
+                Exit::CannotConnect,
+                "connect",
+            ),
+            (
+                Error::NoGreeting {
+                    server: address.clone(),
+                    reason: String::new(),
+                },
                 Exit::CannotConnect,
                 "connect",
             ),

@@ -9,7 +9,6 @@ use netsocket_protocol::message::{ErrorKind, FileEntry, Request};
 use netsocket_protocol::name::Name;
 use tokio::time::{Instant, sleep};
 
-use crate::connection::address::Servers;
 use crate::connection::dial::Stream;
 use crate::connection::framed::Connection;
 use crate::outcome::error::Error;
@@ -17,7 +16,7 @@ use crate::output::colours::is_directory;
 use crate::output::listener::Listener;
 use crate::output::progress::Progress;
 use crate::session::remote_path;
-use crate::session::{Session, receive_files, tell_closed};
+use crate::session::{Session, receive_files};
 use crate::transfer::retry::{Decision, Retry};
 
 /// How many lists are requested ahead of their answers: few enough for all these requests to fit into the buffers of a
@@ -78,8 +77,8 @@ impl Session {
         progress: &Progress,
         listener: &mut impl Listener,
     ) -> Result<(), Error> {
-        let closed = |servers: &Servers| tell_closed(listener, servers);
-        let mut connection = self.dialer.connection(closed).await?;
+        let notice = |text: &str| listener.notice(text);
+        let mut connection = self.dialer.connection(retry.rounds(), notice).await?;
         loop {
             while let Some(directory) = walk.next() {
                 let request = Request::List {

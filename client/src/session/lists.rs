@@ -5,11 +5,11 @@
 
 use netsocket_protocol::message::{FileEntry, Lacking, Request};
 
-use crate::connection::address::Servers;
+use crate::connection::dial::MAX_INITIAL_ATTEMPTS;
 use crate::outcome::error::Error;
 use crate::output::listener::Listener;
 use crate::session::directories::AHEAD;
-use crate::session::{Session, receive_files, tell_closed};
+use crate::session::{Session, receive_files};
 
 impl Session {
     /// Requests lists, and returns the answer to each; one that the server refuses keeps no other.
@@ -23,8 +23,11 @@ impl Session {
     ) -> Result<Vec<Result<Vec<FileEntry>, Error>>, Error> {
         self.targets.clear();
         self.lacking = Lacking::default();
-        let closed = |servers: &Servers| tell_closed(listener, servers);
-        let mut connection = self.dialer.connection(closed).await?;
+        let notice = |text: &str| listener.notice(text);
+        let mut connection = self
+            .dialer
+            .connection(MAX_INITIAL_ATTEMPTS, notice)
+            .await?;
         let mut answers = Vec::with_capacity(requests.len());
         let mut unsent = requests.iter();
         let mut sent = 0;

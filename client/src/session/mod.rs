@@ -23,7 +23,7 @@ use netsocket_protocol::name::Name;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::address::{ServerAddress, Servers};
-use crate::connection::dial::{Dialer, Service, Stream};
+use crate::connection::dial::{Dialer, MAX_INITIAL_ATTEMPTS, Service, Stream};
 use crate::connection::framed::Connection;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
@@ -219,8 +219,10 @@ impl Session {
     ) -> Result<(Connection<Stream>, Frame), Error> {
         self.targets.clear();
         self.lacking = Lacking::default();
-        let closed = |servers: &Servers| tell_closed(listener, servers);
-        self.dialer.ask(request, &|_| (), closed).await
+        let notice = |text: &str| listener.notice(text);
+        self.dialer
+            .ask(request, &|_| (), MAX_INITIAL_ATTEMPTS, notice)
+            .await
     }
 
     /// Connects, if that has not been done, so that the first command need not.
@@ -228,7 +230,7 @@ impl Session {
     /// # Errors
     /// Any error of connecting.
     pub(crate) async fn connect(&mut self) -> Result<(), Error> {
-        let connection = self.dialer.connection(|_| ()).await?;
+        let connection = self.dialer.connection(1, |_| ()).await?;
         self.dialer.keep(connection);
         Ok(())
     }
@@ -245,12 +247,6 @@ impl Session {
         self.dialer.keep(connection);
         Ok(answer)
     }
-}
-
-fn tell_closed(listener: &mut impl Listener, servers: &Servers) {
-    listener.notice(&format!(
-        "the connection was closed, reconnecting to {servers}"
-    ));
 }
 
 async fn receive(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use netsocket_protocol::message::ErrorKind;
 use tokio::time::Instant;
 
+use crate::connection::dial::MAX_INITIAL_ATTEMPTS;
 use crate::outcome::damage::Damage;
 use crate::outcome::error::Error;
 
@@ -16,8 +17,6 @@ use crate::outcome::error::Error;
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest delay between two attempts.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Maximum number of attempts before the first frame: a request that crashes servers must not crash all of them.
-pub(crate) const MAX_INITIAL_ATTEMPTS: u32 = 3;
 /// How often a transfer restarts because its source changed, and how often it rewinds because of a wrong
 /// digest.
 pub(crate) const MAX_RESTARTS: u32 = 3;
@@ -94,6 +93,16 @@ impl Retry {
         self.silences = 0;
     }
 
+    /// How many rounds the next attempt may make to connect: the first answer is worth a few at once, and a transfer
+    /// that has begun is tried again with pauses.
+    #[must_use]
+    pub(crate) fn rounds(&self) -> u32 {
+        match self.begun {
+            true => 1,
+            false => MAX_INITIAL_ATTEMPTS.saturating_sub(self.failures),
+        }
+    }
+
     /// The read timeout: doubled with each consecutive timeout, so that a server that needs longer
     /// than `stall` for a block is not asked for it forever.
     #[must_use]
@@ -159,8 +168,6 @@ impl Retry {
     /// Whether another attempt may succeed.
     fn may_pass(&self, error: &Error) -> bool {
         match error {
-            // The balancer may have chosen a server that just died; it has others.
-            Error::ClosedAtOnce(_) => true,
             // If no server was reachable in the first place, fail immediately.
             error if error.is_unreachable() => self.met,
             Error::Lost(_) | Error::Stalled(_) => true,
@@ -203,10 +210,6 @@ mod tests {
             server: "a:1".to_owned(),
             reason: String::new(),
         }
-    }
-
-    fn closed() -> Error {
-        Error::ClosedAtOnce("a:1".to_owned())
     }
 
     fn server(kind: ErrorKind) -> Error {
@@ -293,16 +296,28 @@ mod tests {
     #[test]
     fn a_request_that_ends_servers_meets_only_some() {
         let now = Instant::now();
-        for error in [lost(), closed()] {
-            let mut retry = Retry::new(now, DEADLINE);
-            let mut of_earlier_run = retry.clone();
-            of_earlier_run.goes_on();
-            for retry in [&mut retry, &mut of_earlier_run] {
-                let attempts =
-                    (1..).take_while(|_| retry.failed(&error, now, 0.0) != Decision::Fail);
-                assert_eq!(attempts.count() + 1, MAX_INITIAL_ATTEMPTS as usize);
-            }
+        let mut retry = Retry::new(now, DEADLINE);
+        let mut of_earlier_run = retry.clone();
+        of_earlier_run.goes_on();
+        for retry in [&mut retry, &mut of_earlier_run] {
+            let attempts = (1..).take_while(|_| retry.failed(&lost(), now, 0.0) != Decision::Fail);
+            assert_eq!(attempts.count() + 1, MAX_INITIAL_ATTEMPTS as usize);
         }
+    }
+
+    #[test]
+    fn connections_that_serve_nobody_count_among_the_first_attempts_once() {
+        let now = Instant::now();
+        let closed = Error::ClosedAtOnce("a:1".to_owned());
+        let mut retry = Retry::new(now, DEADLINE);
+        assert_eq!(retry.rounds(), MAX_INITIAL_ATTEMPTS);
+        assert_eq!(retry.failed(&closed, now, 0.0), Decision::Fail);
+        let mut retry = Retry::new(now, DEADLINE);
+        retry.failed(&lost(), now, 0.0);
+        assert_eq!(retry.rounds(), MAX_INITIAL_ATTEMPTS - 1);
+        retry.begun();
+        assert_eq!(retry.rounds(), 1);
+        assert_ne!(retry.failed(&closed, now, 0.0), Decision::Fail);
     }
 
     #[test]

@@ -215,12 +215,9 @@ impl<L: Listener> Transfer<'_, '_, L> {
         let counter = self.progress.counter();
         let on_bytes = |count| counter.bytes(count);
         let listener = self.listener;
-        let closed = |servers: &_| {
-            listener.notice(&format!(
-                "the connection was closed, reconnecting to {servers}"
-            ));
-        };
-        let (mut connection, first) = dialer.ask(&request, &on_bytes, closed).await?;
+        let notice = |text: &str| listener.notice(text);
+        let rounds = self.retry.rounds();
+        let (mut connection, first) = dialer.ask(&request, &on_bytes, rounds, notice).await?;
         let timeouts = dialer.service().timeouts;
         match self.receive(&mut connection, &first, timeouts).await {
             Ok(saved) => {

@@ -15,6 +15,7 @@ mod copies;
 mod destinations;
 mod faults;
 mod fetch;
+mod greetings;
 mod half_copies;
 mod incomplete;
 mod json;

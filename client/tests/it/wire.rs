@@ -113,7 +113,7 @@ async fn a_greeting_that_drips_is_given_up_after_the_connect_timeout() {
         (opened.err(), begun.elapsed())
     };
     let ((error, waited), ()) = tokio::join!(open, drip);
-    assert!(matches!(error, Some(Error::Connect { .. })), "{error:?}");
+    assert!(matches!(error, Some(Error::NoGreeting { .. })), "{error:?}");
     assert_eq!(waited.as_secs(), TIMEOUTS.connect.as_secs());
 }
 

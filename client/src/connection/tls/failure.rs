@@ -16,7 +16,7 @@ pub(crate) fn of_handshake(server: &ServerAddress, error: &io::Error) -> Error {
     match of_tls(error) {
         Some(error) => Error::Tls(format!("TLS with {server} failed: {}", sentence(error))),
         // A dying server, a balancer without servers and a server without TLS look the same.
-        None => Error::Connect {
+        None => Error::NoGreeting {
             server: server.to_string(),
             reason: match error.kind() {
                 io::ErrorKind::UnexpectedEof
