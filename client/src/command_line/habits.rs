@@ -7,8 +7,10 @@ mod commands;
 mod flags;
 pub(crate) mod habit;
 mod options;
+mod server;
 
 use habit::{Habit, Place};
+pub(crate) use server::server;
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Habit> {
@@ -42,37 +44,6 @@ pub(crate) fn for_option(command: &'static str, word: &str) -> Option<&'static s
 /// What to use in place of a flag of the program, typed with its dashes.
 pub(crate) fn for_flag(word: &str) -> Option<&'static str> {
     instead(Place::Flag, word)
-}
-
-/// The server that is meant where a command is expected: `sftp HOST` takes it there.
-pub(crate) fn server(
-    word: &str,
-    next: Option<&str>,
-    is_command: impl Fn(&str) -> bool,
-) -> Option<String> {
-    let address = word.split_once("://").map_or(word, |(_, address)| address);
-    let address = address
-        .rsplit_once('@')
-        .map_or(address, |(_, address)| address);
-    let has_port = address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let is_host = has_port
-        || address.len() < word.len()
-        || address == "localhost"
-        || address.parse::<std::net::IpAddr>().is_ok()
-        || (address.contains('.') && next.is_some_and(is_command));
-    let (given, path) = match address.split_once('/') {
-        Some((host, path)) => (host, path),
-        None => (address, ""),
-    };
-    if !is_host || given.is_empty() || !path.is_empty() && address.len() == word.len() {
-        return None;
-    }
-    Some(match has_port || given.contains(':') {
-        true => format!("--server {given}"),
-        false => format!("--server {given}:PORT"),
-    })
 }
 
 #[cfg(test)]

@@ -39,3 +39,4 @@ pub(crate) mod sftp_options;
 pub(crate) mod shell_line;
 pub(crate) mod shell_operators;
 pub mod shell_words;
+pub(crate) mod stat_times;

@@ -60,7 +60,7 @@ fn unknown(name: &[u8], rest: &[Vec<u8>]) -> String {
     let next = rest.first().map(|word| String::from_utf8_lossy(word));
     let is_command = |word: &str| commands::find(word.as_bytes()).is_some();
     if let Some(server) = habits::server(&shown, next.as_deref(), is_command) {
-        return format!("unknown command '{shown}': for a server, use {server}");
+        return format!("unknown command '{shown}': {server}");
     }
     let typed = shown.split_once(' ').map(|(first, _)| first);
     if typed.is_some_and(is_command) {

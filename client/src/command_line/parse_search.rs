@@ -17,6 +17,7 @@ use crate::command_line::commands::FORMATS;
 use crate::command_line::option_values::{list_format, number, path, save};
 use crate::command_line::options::ParsedOptions;
 use crate::command_line::quote::pasteable;
+use crate::command_line::stat_times;
 
 /// What `archive` searches.
 pub(crate) const TAKES_ONE: &str = "takes one directory, and one name or glob";
@@ -88,7 +89,8 @@ fn ordered(typed: &str, parsed: &ParsedOptions) -> Result<Ordered, String> {
     if names.iter().any(|name| matches!(&name[..], b"." | b"..")) {
         return Err("a name or glob has no directories; --below DIR says where to look".to_owned());
     }
-    let mut words = parsed.words(is_known);
+    let words = parsed.words(is_known).into_iter();
+    let mut words: Vec<Vec<u8>> = words.map(stat_times::as_sent).collect();
     words.push(b"--".to_vec());
     words.extend(names);
     match protocol::parse(&words).map_err(|error| of_query(typed, parsed, &error.problem))? {

@@ -9,6 +9,7 @@ use crate::command_line::age::{Age, Ages};
 use crate::command_line::find_sizes;
 use crate::command_line::find_times;
 use crate::command_line::quote::pasteable;
+use crate::command_line::stat_times;
 
 /// The options whose value is a size.
 const SIZES: [&str; 3] = ["--larger", "--smaller", "--size"];
@@ -24,12 +25,12 @@ pub(crate) fn check(words: &[Vec<u8>]) -> Result<(), String> {
         .take_while(|word| *word != "--")
         .collect();
     for (at, word) in words.iter().enumerate() {
-        let (option, value, second) = match (word.split_once('='), &words[at + 1..]) {
-            (Some((option, value)), [second, ..]) => (option, value, *second),
-            (None, [value, second, ..]) => (*word, *value, *second),
+        let (option, value, second, rest) = match (word.split_once('='), &words[at + 1..]) {
+            (Some((option, value)), [second, rest @ ..]) => (option, value, *second, rest),
+            (None, [value, second, rest @ ..]) => (*word, *value, *second, rest),
             _ => continue,
         };
-        if let Some(whole) = whole(option, value, second) {
+        if let Some(whole) = whole(option, value, second, rest.first().copied()) {
             let (whole, second) = (pasteable(whole.as_bytes()), pasteable(second.as_bytes()));
             return Err(format!(
                 "{option} {value} {second} looks for files named {second}: did you mean {option} {whole}?"
@@ -39,8 +40,8 @@ pub(crate) fn check(words: &[Vec<u8>]) -> Result<(), String> {
     Ok(())
 }
 
-/// The value that both words are together.
-fn whole(option: &str, value: &str, second: &str) -> Option<String> {
+/// The value that both words are together, or all three: a time with an offset.
+fn whole(option: &str, value: &str, second: &str, third: Option<&str>) -> Option<String> {
     let joined = format!("{value}{second}");
     let is_unit = !second.is_empty() && second.bytes().all(|byte| byte.is_ascii_alphabetic());
     let is_number = value.ends_with(|last: char| last.is_ascii_digit());
@@ -64,8 +65,9 @@ fn whole(option: &str, value: &str, second: &str) -> Option<String> {
         return Some(joined);
     }
     let time = format!("{value}T{second}");
+    let with_offset = third.and_then(|offset| stat_times::in_one_word(&format!("{time}{offset}")));
     let is_clock = second.contains(':') && time.parse::<TimePoint>().is_ok();
-    (takes_time && is_clock).then_some(time)
+    (takes_time && is_clock).then_some(with_offset.unwrap_or(time))
 }
 
 #[cfg(test)]
@@ -90,6 +92,10 @@ mod tests {
             (
                 "--modified-after 2024-01-31 12:30",
                 "--modified-after 2024-01-31T12:30",
+            ),
+            (
+                "-newermt 2026-11-29 23:18:20.5 +0100",
+                "-newermt 2026-11-29T23:18:20.5+01:00",
             ),
         ] {
             let error = said(line).unwrap_err();

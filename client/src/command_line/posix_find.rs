@@ -23,7 +23,7 @@ const OPERATORS: [(&[&str], &str); 2] = [(&["!"], NONE_EXCLUDES), (&["(", ")", "
 const OTHERS: [(&[&str], &str); 12] = [
     (
         &["-newer", "-newermm", "-mnewer", "-anewer", "-cnewer"],
-        "stat FILE shows a time, and --modified-after WHEN takes it",
+        "stat FILE shows a time, and --modified-after 'TIME' takes it",
     ),
     (
         &["-atime", "-ctime"],
@@ -276,7 +276,7 @@ mod tests {
             ("-type d", "tree -d shows the directories"),
             ("-type l", "only files and directories are shared"),
             (". -ctime -7", "use -mtime N, or -Btime N for births"),
-            (". -newer x", "--modified-after WHEN takes it"),
+            (". -newer x", "--modified-after 'TIME' takes it"),
             (". -mtime", "-mtime needs a value"),
             (". -maxdepth 1", "ls lists one directory"),
             ("-name a -or -name b", "{a,b} in a pattern matches either"),

@@ -3,6 +3,7 @@
 use netsocket_protocol::command::COMMANDS;
 use netsocket_protocol::message::{Compression, EntryNames, Request};
 use netsocket_protocol::query::{Query, Sort};
+use netsocket_protocol::time_point::TimePoint;
 
 use super::*;
 use crate::command_line::command::Find;
@@ -208,6 +209,21 @@ fn a_word_is_a_place_unless_it_is_said_where_to_look() {
         let plain = plain.map(|name| name.to_string());
         assert_eq!(search.places.join(&b' '), places.as_bytes(), "{line}");
         assert_eq!(plain.or(glob).as_deref(), name, "{line}");
+    }
+}
+
+#[test]
+fn a_time_may_be_as_stat_prints_it() {
+    let exact: TimePoint = "2026-11-29T23:18:20.5+01:00".parse().unwrap();
+    for line in [
+        "find --modified-after '2026-11-29 23:18:20.5 +0100'",
+        "find -newermt '2026-11-29 23:18:20.5 +0100'",
+        "find -newermt 2026-11-29T23:18:20.5+0100",
+    ] {
+        let Ok(Command::Find(find)) = parse(line) else {
+            panic!("{line}");
+        };
+        assert_eq!(find.search.query.modified_from, Some(exact), "{line}");
     }
 }
 

@@ -1,0 +1,89 @@
+//! Servers and files on them as ssh, sftp, scp, rsync and curl name them, where a command is expected.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::command_line::quote::pasteable;
+
+/// The port of the service, where none was typed.
+const PORT: u16 = 8081;
+
+/// Where a word leads.
+struct Meant<'a> {
+    /// The address, without a user.
+    server: String,
+    /// What follows it; empty if nothing does.
+    path: &'a str,
+}
+
+/// What to use for a word that names a server, or a file on one; `next` follows it.
+pub(crate) fn server(
+    word: &str,
+    next: Option<&str>,
+    is_command: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let Meant { server, path } = meant(word, next.is_some_and(is_command))?;
+    let root = path.trim_start_matches('/');
+    let get = match (root, root.ends_with('/')) {
+        ("", _) => return Some(format!("for a server, use --server {server}")),
+        (_, true) => "get -r",
+        (_, false) => "get",
+    };
+    let path = pasteable(format!("/{root}").as_bytes());
+    Some(format!(
+        "for a file on a server, use netsocket --server {server} {get} {path}"
+    ))
+}
+
+fn meant(word: &str, is_before_command: bool) -> Option<Meant<'_>> {
+    let (has_scheme, rest) = match word.split_once("://") {
+        Some((_, rest)) => (true, rest),
+        None => (false, word),
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let (has_user, authority) = match authority.rsplit_once('@') {
+        Some((_, authority)) => (true, authority),
+        None => (false, authority),
+    };
+    if let Ok(host) = authority.parse::<Ipv6Addr>() {
+        let server = format!("[{host}]:{PORT}");
+        return Some(Meant { server, path });
+    }
+    let ends = match authority.starts_with('[') {
+        true => authority.find(']')? + 1,
+        false => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, behind) = authority.split_at(ends);
+    let is_host = has_scheme
+        || has_user
+        || host == "localhost"
+        || host.starts_with('[')
+        || host.parse::<IpAddr>().is_ok();
+    if host.is_empty() {
+        return None;
+    }
+    let behind = match behind.strip_prefix(':') {
+        None if is_host => "",
+        None => {
+            let is_name = path.is_empty() && host.contains('.') && is_before_command;
+            return is_name.then(|| Meant {
+                server: format!("{host}:{PORT}"),
+                path,
+            });
+        }
+        Some(behind) => behind,
+    };
+    if !behind.is_empty() && behind.bytes().all(|byte| byte.is_ascii_digit()) {
+        let server = format!("{host}:{behind}");
+        return Some(Meant { server, path });
+    }
+    // Of scp: HOST:/PATH, or HOST:PATH.
+    let is_path = behind.is_empty() && !path.is_empty();
+    let server = format!("{host}:{PORT}");
+    (is_host || is_path || host.contains('.') && !behind.is_empty()).then(|| Meant {
+        server,
+        path: &rest[rest.len() - path.len() - behind.len()..],
+    })
+}
