@@ -45,7 +45,7 @@ impl Context {
             (None, None) => {
                 let path = self.local_path(&default_name(compression));
                 let mut overwriting = Overwriting::of(archive.save.force, 1);
-                self.may_replace(&path, &mut overwriting).await?;
+                self.may_replace(&path, None, &mut overwriting).await?;
                 Destination::File(path)
             }
         };

@@ -8,16 +8,20 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use netsocket_protocol::message::FileEntry;
+use netsocket_protocol::message::{FileEntry, Request};
+use netsocket_protocol::name::Name;
 
 use super::context::{Context, missing};
 use super::operands::is_no_file;
 use super::overwrite::Overwriting;
-use crate::outcome::answer::Saved;
+use crate::outcome::answer::{Answer, Saved};
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
 use crate::transfer::blocking::blocking;
-use crate::transfer::destination::Destination;
+use crate::transfer::destination::{Destination, OutputOptions};
+
+/// So much is compared before somebody is asked, who should not wait for it.
+const SMALL: u64 = 1 << 20;
 
 /// What is done about a file that was asked for.
 #[derive(Debug)]
@@ -60,9 +64,29 @@ impl Context {
             if !self.console.can_ask {
                 return Ok(Saving::To(Destination::Existing(target)));
             }
+            if entry.size <= SMALL
+                && let Some(saved) = self.compared(path, &target).await?
+            {
+                return Ok(Saving::Done(Box::new(saved)));
+            }
         }
-        self.may_replace(&target, overwriting).await?;
+        self.may_replace(&target, Some(&entry), overwriting).await?;
         Ok(Saving::To(Destination::File(target)))
+    }
+
+    /// What is said of a file whose content is that of the server; `None` if it differs.
+    async fn compared(&mut self, path: &[u8], target: &Path) -> Result<Option<Saved>, Error> {
+        let request = Request::get(Name::from(path));
+        let options = OutputOptions::to(Destination::Existing(target.to_owned()));
+        let compared = self
+            .session
+            .perform(&request, &options, &mut self.console)
+            .await;
+        match compared {
+            Ok(Answer::Saved(saved)) => Ok(saved),
+            Ok(_) | Err(Error::AlreadyThere(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

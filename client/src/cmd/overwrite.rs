@@ -1,16 +1,19 @@
 //! Whether an existing local file may be replaced: only with `--force`, or if the person at the terminal agrees.
 
+use std::fs::Metadata;
 use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Local};
+use netsocket_protocol::message::FileEntry;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::context::Context;
 use crate::outcome::error::Error;
-use crate::text::shown;
+use crate::text::{shown, size};
 
 /// Whether the files of one command may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,25 +57,28 @@ impl Overwriting {
 }
 
 impl Context {
-    /// Asks at a terminal.
+    /// Asks at a terminal; `other` is the file of the server that would replace the one at `path`, if it is one.
     ///
     /// # Errors
     /// [`Error::AlreadyThere`] if there is a file and nobody can be asked, [`Error::Kept`] if it is to be kept.
     pub(super) async fn may_replace(
         &mut self,
         path: &Path,
+        other: Option<&FileEntry>,
         overwriting: &mut Overwriting,
     ) -> Result<(), Error> {
         // What is no regular file, such as a FIFO, is written and not replaced.
         let is_allowed = *overwriting == Overwriting::Allowed;
-        if is_allowed || !std::fs::metadata(path).is_ok_and(|there| there.is_file()) {
+        let there = std::fs::metadata(path).ok().filter(Metadata::is_file);
+        let Some(there) = there.filter(|_| !is_allowed) else {
             return Ok(());
-        }
+        };
         if !self.console.can_ask {
             return Err(Error::AlreadyThere(path.to_owned()));
         }
-        let (name, choices) = (shown(path), overwriting.choices());
-        self.console.ask(&format!("overwrite {name}? {choices} "));
+        let question = question(path, &there, other);
+        let choices = overwriting.choices();
+        self.console.ask(&format!("{question} {choices} "));
         let answer = answer().await.unwrap_or_default();
         if !answer.ends_with('\n') {
             // Ctrl-D leaves the cursor behind the question.
@@ -83,6 +89,25 @@ impl Context {
             false => Err(Error::Kept(path.to_owned())),
         }
     }
+}
+
+/// What would be replaced, and by what, with sizes and times as this machine tells them.
+fn question(path: &Path, there: &Metadata, other: Option<&FileEntry>) -> String {
+    let of = |bytes, modified: Option<DateTime<Local>>| match modified {
+        Some(modified) => format!("{}, {}", size(bytes), modified.format("%Y-%m-%d %H:%M:%S")),
+        None => size(bytes),
+    };
+    let mine = of(there.len(), there.modified().ok().map(DateTime::from));
+    let theirs = other.map(|entry| {
+        let modified = DateTime::parse_from_rfc3339(&entry.modified);
+        let modified = modified.ok().map(DateTime::from);
+        format!(" with {}", of(entry.size, modified))
+    });
+    format!(
+        "overwrite {} ({mine}){}?",
+        shown(path),
+        theirs.unwrap_or_default()
+    )
 }
 
 /// A line from standard input. Who drops the future, as Ctrl-C does, gets the terminal back: nothing reads there any more.

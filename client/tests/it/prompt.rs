@@ -473,9 +473,16 @@ async fn who_is_asked_for_several_files_may_agree_for_all() {
         let now = names.map(|name| std::fs::read(screen.home.path().join(name)).unwrap());
         assert_eq!(now.map(|now| now != b"mine"), replaced, "{keys:?}");
     }
-    // A single one has no others.
+    // The same content needs no question; it has just been saved, and so has another time.
     screen.type_keys("get notes.txt\r");
-    screen.shows("overwrite notes.txt? [y/N] ").await;
+    let answer = screen.ready().await;
+    assert!(!answer.contains("[y/N]"), "{answer}");
+    // A single one has no others.
+    std::fs::write(screen.home.path().join("notes.txt"), "mine").unwrap();
+    screen.type_keys("get notes.txt\r");
+    let question = screen.shows("? [y/N] ").await;
+    assert!(question.contains("overwrite notes.txt (4 B, 20"), "{question}");
+    assert!(question.contains(") with 49 B, 2026-11-22 "), "{question}");
     screen.type_keys("a\r");
     let answer = screen.ready().await;
     assert!(answer.contains("\nnotes.txt: kept\r\n"), "{answer}");
