@@ -1,15 +1,18 @@
 //! The completion scripts for shells, generated from a program's command line.
 //!
 //! Owns: that a flag with a path is completed as a path, blanks included, and no other flag is. Does not own: the flags of
-//! any program.
+//! any program, and arguments without a flag that are paths ([`path_operands`]).
 
 use clap::{Arg, Command, ValueHint};
 use clap_complete::Shell;
 
+use self::path_operands::PathOperand;
+
 mod live;
+mod path_operands;
 
 /// The completion script of `program` for a shell. Which flags take a path is told by the names of their values, `FILE` or
-/// `DIR`, unless the program says what a flag takes.
+/// `DIR`, unless the program says what a flag takes; other words are no paths unless it says so.
 ///
 /// # Examples
 ///
@@ -30,9 +33,9 @@ pub fn completion_script(shell: Shell, program: Command) -> Vec<u8> {
     let mut program = with_hints(program);
     clap_complete::generate(shell, &mut program, &name, &mut script);
     match (shell, String::from_utf8(script)) {
-        (Shell::Bash, Ok(text)) => for_bash(&name, &text).into_bytes(),
+        (Shell::Bash, Ok(text)) => for_bash(&program, &text).into_bytes(),
         (Shell::Zsh, Ok(text)) => for_zsh(&program, text).into_bytes(),
-        (Shell::Fish, Ok(text)) => (text + &words_in_fish(&program)).into_bytes(),
+        (Shell::Fish, Ok(text)) => for_fish(&program, text).into_bytes(),
         (_, Ok(text)) => text.into_bytes(),
         (_, Err(error)) => error.into_bytes(),
     }
@@ -42,37 +45,27 @@ pub fn completion_script(shell: Shell, program: Command) -> Vec<u8> {
 /// words before the one that is completed, prints those that fit there, and fails where it knows none.
 pub(crate) const LIVE: &str = "complete-words";
 
-/// The same for a server, none of whose arguments without a flag is a file: no shell offers files in place of a name. If the
-/// program has a subcommand [`LIVE`], that is asked.
+/// The same for a server. If the program has a subcommand [`LIVE`], that is asked.
 pub(crate) fn server_script(shell: Shell, program: Command) -> Vec<u8> {
     let is_live = program.find_subcommand(LIVE).is_some();
     let name = program.get_name().to_owned();
-    let paths = path_flags(&program);
     let mut script = match String::from_utf8(completion_script(shell, program)) {
         Ok(script) => without_live(shell, &script),
         Err(error) => return error.into_bytes(),
     };
     let parts = name.replace('-', "_");
     match shell {
-        Shell::Bash => {
-            script = script.replace(" -o bashdefault -o default", "");
-            if is_live {
-                script = script.replace("complete -F _", "complete -F _live_");
-                let function = name.replace('-', "__");
-                script = format!("{}\n{script}", live::BASH.replace("NAME", &function));
-            }
+        Shell::Bash if is_live => {
+            script = script.replace("complete -F _", "complete -F _live_");
+            let function = name.replace('-', "__");
+            script = format!("{}\n{script}", live::BASH.replace("NAME", &function));
         }
         Shell::Zsh if is_live => {
             script = live::in_zsh(&name, &script);
         }
-        Shell::Fish => {
-            script.push_str(&format!(
-                "complete -c {name} -f -n 'not contains -- (commandline -opc)[-1] {paths}; and not string match -q -- \"-*\" (commandline -ct)'\n"
-            ));
-            if is_live {
-                let live = live::FISH.replace("NAME", &name);
-                script.push_str(&live.replace("FUNCTION", &parts));
-            }
+        Shell::Fish if is_live => {
+            let live = live::FISH.replace("NAME", &name);
+            script.push_str(&live.replace("FUNCTION", &parts));
         }
         _ => {}
     }
@@ -81,13 +74,14 @@ pub(crate) fn server_script(shell: Shell, program: Command) -> Vec<u8> {
 
 /// The flags that take a path, as words.
 fn path_flags(program: &Command) -> String {
-    let program = with_hints(program.clone());
     let takes_path =
         |flag: &&Arg| flag.get_action().takes_values() && flag.get_value_hint() != ValueHint::Other;
-    let mut paths: Vec<String> = flags(&program)
-        .filter(takes_path)
-        .filter_map(|flag| Some(format!("--{}", flag.get_long()?)))
-        .collect();
+    let words = |flag: &Arg| {
+        let long = flag.get_long().map(|long| format!("--{long}"));
+        let short = flag.get_short().map(|short| format!("-{short}"));
+        long.into_iter().chain(short)
+    };
+    let mut paths: Vec<String> = flags(program).filter(takes_path).flat_map(words).collect();
     paths.sort_unstable();
     paths.dedup();
     paths.join(" ")
@@ -194,6 +188,20 @@ fn words_in_fish(program: &Command) -> String {
     lines
 }
 
+/// fish offers files unless it is told not to. While the value of a flag is missing, none of clap's lines applies, so this
+/// looks at the word before.
+fn for_fish(program: &Command, script: String) -> String {
+    let name = program.get_name();
+    let paths = path_flags(program);
+    let operands = PathOperand::all(program);
+    format!(
+        "{script}{}{}complete -c {name} -f -n 'not contains -- (commandline -opc)[-1] {paths}; and not string match -q -- \"-*\" (commandline -ct){}'\n",
+        words_in_fish(program),
+        path_operands::in_fish(name, &operands),
+        path_operands::files_in_fish(name, &operands),
+    )
+}
+
 /// All flags, also those of subcommands.
 fn flags(program: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
     let own = program.get_arguments().filter(|it| !it.is_positional());
@@ -212,13 +220,28 @@ const FLAG_BEFORE_SIGN: &str = r#"    if [[ "${cur}" == "=" ]]; then
     fi
 "#;
 
+/// For bash, a file behind `<` or `>` is a word like any other. The status is for who calls the function.
+const REDIRECTION: &str = r#"    local sign
+    for sign in "${cur}" "${prev}"; do
+        if [[ "${sign}" == *[\<\>]* && "${sign}" != *[!0-9\<\>\&\|]* ]]; then
+            compopt -o default 2>/dev/null
+            return 1
+        fi
+    done
+"#;
+
 /// What clap_complete 4.6 leaves to be mended in its script for bash.
-fn for_bash(name: &str, script: &str) -> String {
-    let script = script.replacen(PREVIOUS, &format!("{PREVIOUS}{FLAG_BEFORE_SIGN}"), 1);
+fn for_bash(program: &Command, script: &str) -> String {
+    let name = program.get_name();
+    let begin = format!("{PREVIOUS}{FLAG_BEFORE_SIGN}{REDIRECTION}");
+    let script = script.replacen(PREVIOUS, &begin, 1);
+    // Where the script knows nothing, no file is meant.
+    let script = script.replace(" -o bashdefault -o default", "");
     // It writes the dash of a program's name in two ways, and so never comes to the options of a subcommand.
     let [here, there] = ["__subcmd__", "__"].map(|dash| name.replace('-', dash));
     let script = script.replace(&here, &there);
-    script.lines().map(flags_apart).collect()
+    let script: String = script.lines().map(flags_apart).collect();
+    path_operands::in_bash(name, &PathOperand::all(program), &script)
 }
 
 /// A line of clap's script for bash. It offers flags among commands, and what stands for an argument in the usage: here, flags
@@ -294,6 +317,8 @@ mod tests {
     fn bash_knows_the_flag_before_an_equals_sign() {
         let script = String::from_utf8(completion_script(Shell::Bash, program())).unwrap();
         assert!(script.contains(FLAG_BEFORE_SIGN), "{script}");
+        assert!(script.contains(REDIRECTION), "{script}");
+        assert!(!script.contains("-o bashdefault"), "{script}");
     }
 
     #[test]
@@ -362,7 +387,7 @@ mod tests {
             .subcommand(Command::new(LIVE).hide(true));
         let script = |shell| String::from_utf8(server_script(shell, program.clone())).unwrap();
         let (bash, zsh, fish) = (script(Shell::Bash), script(Shell::Zsh), script(Shell::Fish));
-        assert!(!bash.contains("-o default"), "{bash}");
+        assert!(!bash.contains("-o bashdefault"), "{bash}");
         assert!(
             bash.contains("complete -F _live_example -o nosort example\n"),
             "{bash}"

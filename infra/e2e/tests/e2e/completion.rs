@@ -133,6 +133,65 @@ fn completes(shell: &Shell) {
     completes_words(shell, &mut terminal, home.path());
     completes_paths(shell, &mut terminal, home.path());
     completes_names(shell, &mut terminal, home.path());
+    completes_redirections(shell, &mut terminal, home.path());
+    completes_what_is_here(shell, &mut terminal, home.path());
+}
+
+/// Behind `<` and `>` stands a file, whatever the program takes there. What the program reads is written down.
+fn completes_redirections(shell: &Shell, terminal: &mut Terminal, home: &Path) {
+    fs::write(home.join("loc list.txt"), "").unwrap();
+    for keys in [
+        "netsocket < l\tx y\r",
+        "netsocket --json < l\tx y\r",
+        "netsocket --config set.toml < l\tx y\r",
+        "netsocket ls <l\tx y\r",
+        "netsocket ls > l\tx y\r",
+        "netsocket-balancer > l\tx y\r",
+        "netsocket-balancer ctl status 2> l\tx y\r",
+        "netsocket-fileserver > l\tx y\r",
+    ] {
+        let got = performed(terminal, home, keys);
+        // A word that was not completed is an argument of its own.
+        assert!(got.ends_with("x\ny\n"), "{}: {keys:?}: {got}", shell.name);
+        assert!(!got.contains("list"), "{}: {keys:?}: {got}", shell.name);
+    }
+    assert!(!home.join("l").exists() && !home.join("ls").exists());
+    fs::remove_file(home.join("loc list.txt")).unwrap();
+}
+
+/// Files of this machine are offered where they are meant, and not in place of names on the server.
+fn completes_what_is_here(shell: &Shell, terminal: &mut Terminal, home: &Path) {
+    fs::write(home.join("loc.txt"), "").unwrap();
+    fs::create_dir(home.join("locals")).unwrap();
+    for (typed, got) in [
+        ("stat loc.\t", "stat loc."),
+        ("cat loc.\t", "cat loc."),
+        ("ls -l loc.\t", "ls -l loc."),
+        ("find --below loc\t", "find --below loc"),
+        ("w24fn loc.\t", "w24fn loc."),
+        ("dirlist loc.\t", "dirlist loc."),
+        ("--server loc.\t", "--server loc."),
+        ("get loc.\t", "get loc."),
+        ("--server a:1 get loc.\t", "--server a:1 get loc."),
+        ("archive loc.\t", "archive loc."),
+        ("get x loc.\t", "get x loc.txt"),
+        ("--server a:1 get x -f loc.\t", "--server a:1 get x -f loc.txt"),
+        ("get -o loc.\t", "get -o loc.txt"),
+        ("-o loc.\t", "-o loc.txt"),
+        ("--config loc.\t", "--config loc.txt"),
+        ("archive --extract loc\t", "archive --extract locals/"),
+        ("lcd loc\t", "lcd locals/"),
+        ("lls -l loc\t", "lls -l locals/"),
+        ("lmkdir loc\t", "lmkdir locals/"),
+    ] {
+        let said = performed(terminal, home, &format!("netsocket {typed}\r"));
+        let want = got.replace(' ', "\n") + "\n";
+        // zsh takes away a slash that it has added.
+        let is_right = said == want || (shell.name == "zsh" && said == want.replace("/\n", "\n"));
+        assert!(is_right, "{}: {typed:?}: {said}", shell.name);
+    }
+    fs::remove_file(home.join("loc.txt")).unwrap();
+    fs::remove_dir(home.join("locals")).unwrap();
 }
 
 /// Names that only the running balancer knows; where it does not answer, nothing, and no files.

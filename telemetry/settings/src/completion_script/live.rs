@@ -2,7 +2,7 @@
 
 /// Before clap's part, whose function it calls.
 pub(super) const BASH: &str = r#"_live_NAME() {
-    _NAME "$@"
+    _NAME "$@" || return
     local found name
     [[ $2 == -* ]] && return
     found=$(command "$1" complete-words -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null) || return
