@@ -1,6 +1,7 @@
 //! `find`: lists files that match a query, printed as they arrive.
 
 use netsocket_protocol::message::Request;
+use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Query;
 
 use super::context::{Context, Done, LISTED_APART, below};
@@ -10,7 +11,7 @@ use crate::command_line::quote::pasteable;
 use crate::outcome::error::Error;
 use crate::outcome::exit::Exit;
 use crate::output::colours::is_directory;
-use crate::output::console::Stdout;
+use crate::output::console::{Form, Stdout};
 use crate::output::entries::Entry;
 use crate::session::remote_path;
 
@@ -124,13 +125,20 @@ impl Context {
         format: ListFormat,
     ) -> Result<u64, Error> {
         let (mut found, mut broken) = (0, 0);
+        // As from find(1), a program that gets the name must not take it for an option.
+        let is_for_program = self.console.form == Form::Text && !self.console.out_is_terminal;
         let mut listing = self.session.list(request, &mut self.console).await?;
         while let Some(part) = listing.next().await? {
             let entries: Vec<Entry> = part
                 .into_iter()
                 .filter(|file| only.is_none_or(|only| file.path.as_bytes() == only))
                 .map(|file| Entry {
-                    name: remote_path::relative(&self.at.remote, file.path.as_bytes()),
+                    name: match remote_path::relative(&self.at.remote, file.path.as_bytes()) {
+                        Name(name) if is_for_program && name.starts_with(b"-") => {
+                            Name([b"./", &name[..]].concat())
+                        }
+                        name => name,
+                    },
                     file,
                 })
                 .collect();

@@ -7,7 +7,7 @@ use netsocket_protocol::name::Name;
 
 use super::context::{Context, Done, Failure, is_missing, missing};
 use super::existing_target::Saving;
-use super::operands::{Directories, Meant, is_no_file};
+use super::operands::{Directories, Meant, is_no_file, is_not_shown};
 use super::overwrite::Overwriting;
 use super::places::{Output, OutputBy, Place, targets};
 use crate::command_line::command::{Get, SaveOptions};
@@ -231,6 +231,7 @@ impl Context {
         attributes: Option<Attributes>,
     ) -> Done {
         let stdout = destination.stdout();
+        let is_shown = destination == Destination::Stdout;
         let request = Request::get(Name::from(path));
         let options = OutputOptions {
             resume: save.resume,
@@ -248,7 +249,10 @@ impl Context {
             Ok(_) => None,
         };
         let Some(saved) = saved else {
-            let error = self.why_missing(path).await;
+            let error = match self.why_missing(path).await {
+                Error::Usage(_) if is_shown => is_not_shown(path),
+                error => error,
+            };
             return Err(Failure { error, stdout });
         };
         self.console

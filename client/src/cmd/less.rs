@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::context::{Context, Done, missing};
-use super::operands::{Directories, Meant, is_no_file};
+use super::operands::{Directories, Meant, is_not_shown};
 use crate::command_line::command::SaveOptions;
 use crate::outcome::error::Error;
 use crate::output::colours::is_directory;
@@ -33,7 +33,7 @@ impl Context {
                     files.push(path);
                     continue;
                 }
-                Ok(Some(_)) => is_no_file(&path),
+                Ok(Some(_)) => is_not_shown(&path),
                 Ok(None) => missing(&path),
                 Err(error) => error,
             };

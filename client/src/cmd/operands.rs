@@ -141,6 +141,13 @@ pub(super) fn is_no_file(path: &[u8]) -> Error {
     Error::Usage(format!("{path} is a directory: {instead}"))
 }
 
+/// The same where the content of a file is to be shown.
+pub(super) fn is_not_shown(path: &[u8]) -> Error {
+    let path = remote_path::from_root(path);
+    let typed = pasteable(path.as_bytes());
+    Error::Usage(format!("{path} is a directory: ls {typed} lists it"))
+}
+
 /// The path of a directory, and how to download it.
 fn directory_and_command(path: &[u8]) -> (Name, String) {
     let path = remote_path::from_root(path);

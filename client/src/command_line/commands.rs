@@ -4,6 +4,7 @@
 //! Does not own: parsing arguments ([`crate::command_line::parse`]).
 
 use netsocket_protocol::command::COMMANDS as ORIGINAL;
+use netsocket_settings::nearest;
 
 use crate::command_line::command_options::{
     ARCHIVE, CONDITION_OPTIONS, COPY, DEPTH, FORMAT_OPTIONS, GENERAL, HELP, LEVELS, LS, NAME,
@@ -351,6 +352,15 @@ pub(crate) fn find(word: &[u8]) -> Option<CommandSpec> {
         command.name.as_bytes() == word
             || command.aliases.iter().any(|alias| alias.as_bytes() == word)
     })
+}
+
+/// The name of a command that was probably meant, in any letters.
+#[must_use]
+pub(crate) fn near(word: &str) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    words()
+        .find(|known| *known == word)
+        .or_else(|| nearest(&word, words()))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn instead(place: Place, word: &str) -> Option<&'static str> {
 
 /// What to use in place of a command.
 pub(crate) fn for_command(word: &str) -> Option<&'static str> {
-    instead(Place::Command, word)
+    instead(Place::Command, &word.to_lowercase())
 }
 
 /// What to use in place of an option of a command, typed with its dashes.

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use netsocket_protocol::command::Command as OriginalCommand;
 use netsocket_protocol::name::Name;
-use netsocket_settings::nearest;
 
 use crate::command_line::command::{Command, Invocation};
 use crate::command_line::commands::{self, Group};
@@ -66,7 +65,7 @@ fn unknown(name: &[u8], rest: &[Vec<u8>]) -> String {
     if typed.is_some_and(is_command) {
         return format!("unknown command '{shown}': without the quotes it is {shown}");
     }
-    match nearest(&shown, commands::words()) {
+    match commands::near(&shown) {
         Some(near) => format!("unknown command '{shown}'; did you mean {near}?"),
         None => format!("unknown command '{shown}'; help lists all commands"),
     }

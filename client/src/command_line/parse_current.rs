@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
-use netsocket_settings::nearest;
 
 use crate::command_line::args::Args;
 use crate::command_line::command::{Command, DiskUsage, Get, Invocation, List, TreeView};
@@ -18,6 +17,7 @@ use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOption
 use crate::command_line::parse_search::{archive, find};
 use crate::command_line::parted_values;
 use crate::command_line::posix_find;
+use crate::command_line::quote::pasteable;
 use crate::command_line::sftp_options;
 use crate::outcome::error::Error;
 
@@ -41,7 +41,13 @@ pub(crate) fn parse(
         _ => Ok(words.to_vec()),
     };
     let parsed = translated.and_then(|words| {
-        options::parse(&specs, &words).map_err(|problem| refusal(command, &name, &problem))
+        options::parse(&specs, &words).map_err(|problem| {
+            let refusal = refusal(command, &name, &problem);
+            match file_with_dash(&problem, &words) {
+                Some(file) => format!("{refusal} (./{file} if a file is meant)"),
+                None => refusal,
+            }
+        })
     });
     let parsed_command = parsed.and_then(|parsed| {
         // `--help` works even if the other arguments are invalid.
@@ -75,6 +81,23 @@ fn for_ls(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
     }
 }
 
+/// The word with an unknown option that may be the name of a file: no option has a dot.
+fn file_with_dash(problem: &OptionProblem, words: &[Vec<u8>]) -> Option<String> {
+    let OptionProblem::Unknown { option, .. } = problem else {
+        return None;
+    };
+    let mut words = words.iter().take_while(|word| *word != b"--");
+    let file = words.find(|word| {
+        let shown = Name::from(&word[..]).to_string();
+        let is_it = match option.strip_prefix("--") {
+            Some(_) => shown.starts_with(option),
+            None => !shown.starts_with("--") && shown.contains(option.trim_start_matches('-')),
+        };
+        shown.starts_with('-') && is_it && shown.contains('.') && !shown.contains('=')
+    });
+    file.map(|file| pasteable(file))
+}
+
 fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> String {
     let OptionProblem::Unknown { option, near } = problem else {
         return problem.to_string();
@@ -101,6 +124,10 @@ fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> Strin
 
 fn to_command(command: &str, typed: &str, parsed: &ParsedOptions) -> Result<Command, String> {
     // A variable of a shell that is not set must not mean the current directory. `ls` says it itself.
+    let mut options = parsed.operands.iter().take_while(|word| *word != b"--");
+    if command == "lls" && options.any(|word| word == b"--json") {
+        return Err(format!("{typed} has no JSON: leave out --json"));
+    }
     if command != "lls" && parsed.operands.iter().any(Vec::is_empty) {
         return Err(format!(
             "{typed} was given an empty word; . is the current directory"
@@ -171,8 +198,7 @@ fn help(typed: &str, parsed: &ParsedOptions) -> Result<Option<CommandSpec>, Stri
         Some(command) => Ok(Some(command)),
         None => {
             let shown = Name::from(word).to_string();
-            let near = nearest(&shown, commands::words());
-            let instead = match (habits::for_command(&shown), near) {
+            let instead = match (habits::for_command(&shown), commands::near(&shown)) {
                 (Some(instead), _) => format!(": {instead}"),
                 (None, Some(near)) => format!("; did you mean {near}?"),
                 (None, None) => String::new(),

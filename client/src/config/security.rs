@@ -135,7 +135,12 @@ pub(crate) fn security(
     let is_meant = of_tls.iter().any(|entry| entry.is_some());
     // `tls = true` is as clear as "on".
     check.not_text("tls");
-    let on = check.read_with("tls", raw.tls.as_ref(), is_meant, "on or off", on_or_off);
+    let allowed = match raw.tls.as_ref().map(Scalar::as_str) {
+        Some(text) if means_on(text) => "on or off; did you mean on?",
+        Some(text) if means_off(text) => "on or off; did you mean off?",
+        _ => "on or off",
+    };
+    let on = check.read_with("tls", raw.tls.as_ref(), is_meant, allowed, on_or_off);
     if !on {
         return security;
     }
@@ -158,6 +163,20 @@ fn on_or_off(text: &str) -> Option<bool> {
         "off" | "false" => Some(false),
         _ => None,
     }
+}
+
+/// Whether other programs take that word for "on".
+fn means_on(text: &str) -> bool {
+    let words = ["on", "true", "yes", "y", "1", "enable", "enabled", "tls"];
+    words.contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// The same of "off".
+fn means_off(text: &str) -> bool {
+    let words = [
+        "off", "false", "no", "n", "0", "none", "disable", "disabled",
+    ];
+    words.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// The TLS configuration; `None` if there is a problem.

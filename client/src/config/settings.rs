@@ -341,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn what_other_programs_call_on_and_off_is_told() {
+        for (flag, allowed) in [
+            ("--tls=yes", "on or off; did you mean on?"),
+            ("--tls=0", "on or off; did you mean off?"),
+            ("--tls=maybe", "on or off"),
+        ] {
+            let problems = load(&args(&[flag]), &UserDirectories::default(), nothing);
+            assert_eq!(problems.unwrap_err().0[0].allowed, allowed, "{flag}");
+        }
+    }
+
+    #[test]
     fn every_problem_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x.toml");

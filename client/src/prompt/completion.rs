@@ -182,8 +182,11 @@ fn whole<'a>(
 }
 
 fn options(command: &CommandSpec, word: &str) -> Vec<Candidate> {
-    let typed = command.options().map(|spec| format!("--{}", spec.long));
-    typed
+    let shorts = command.options().filter_map(|spec| spec.short);
+    let shorts = shorts.map(|short| format!("-{short}"));
+    let longs = command.options().map(|spec| format!("--{}", spec.long));
+    shorts
+        .chain(longs)
         .filter(|option| option.starts_with(word))
         .map(|option| Candidate {
             written: format!("{option} "),
@@ -271,6 +274,11 @@ mod tests {
         assert_eq!(written("fi"), ["find "]);
         assert_eq!(written("w24fd"), ["w24fdb ", "w24fda "]);
         assert_eq!(written("find --la"), ["find --larger "]);
+        let shown = written("get -");
+        assert!(
+            shown.contains(&"get -r ".to_owned()) && shown.contains(&"get --force ".to_owned())
+        );
+        assert_eq!(written("get -r"), ["get -r "]);
         assert_eq!(written("find x --sort m"), ["find x --sort modified "]);
         assert_eq!(written("archive --format z"), ["archive --format zst "]);
         assert_eq!(written("help stat"), ["help stat ", "help status "]);

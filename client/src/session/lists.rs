@@ -24,10 +24,7 @@ impl Session {
         self.targets.clear();
         self.lacking = Lacking::default();
         let notice = |text: &str| listener.notice(text);
-        let mut connection = self
-            .dialer
-            .connection(MAX_INITIAL_ATTEMPTS, notice)
-            .await?;
+        let mut connection = self.dialer.connection(MAX_INITIAL_ATTEMPTS, notice).await?;
         let mut answers = Vec::with_capacity(requests.len());
         let mut unsent = requests.iter();
         let mut sent = 0;

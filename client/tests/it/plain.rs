@@ -195,6 +195,48 @@ async fn names_with_newlines_are_never_silently_two() {
 }
 
 #[tokio::test]
+async fn a_name_that_a_program_would_take_for_an_option_begins_with_a_dot() {
+    let server = Fake::start(|_, mut peer| async move {
+        peer.greet().await;
+        while peer.request().await.is_some() {
+            peer.send(&answering(&["-dash.txt", "d/-x"])).await;
+        }
+    })
+    .await;
+    let mut client = Client::new(server.address);
+    for (line, shown) in [
+        ("find", "./-dash.txt\nd/-x\n"),
+        ("find -0", "./-dash.txt\0d/-x\0"),
+    ] {
+        assert_eq!(client.run(line).await, Exit::Done, "{line}");
+        assert_eq!(client.out.text(), shown, "{line}");
+    }
+    assert_eq!(client.run("find --json").await, Exit::Done);
+    let lines = client.out.text();
+    assert!(
+        lines.contains("\"-dash.txt\"") && !lines.contains("./"),
+        "{lines}"
+    );
+    client.program.context.console.out_is_terminal = true;
+    assert_eq!(client.run("find").await, Exit::Done);
+    assert_eq!(client.out.text(), "-dash.txt\nd/-x\n");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_to_be_shown_can_be_listed() {
+    let server = Fake::good().await;
+    let mut client = Client::new(server.address);
+    for line in ["cat music", "less music", "get music -o -"] {
+        assert_eq!(client.run(line).await, Exit::Usage, "{line}");
+        assert_eq!(
+            client.err.text(),
+            "/music is a directory: ls /music lists it\n",
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn sums_and_trees_warn_of_names_with_newlines() {
     let server = Fake::start(|_, mut peer| async move {
         peer.greet().await;

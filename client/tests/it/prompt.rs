@@ -481,7 +481,10 @@ async fn who_is_asked_for_several_files_may_agree_for_all() {
     std::fs::write(screen.home.path().join("notes.txt"), "mine").unwrap();
     screen.type_keys("get notes.txt\r");
     let question = screen.shows("? [y/N] ").await;
-    assert!(question.contains("overwrite notes.txt (4 B, 20"), "{question}");
+    assert!(
+        question.contains("overwrite notes.txt (4 B, 20"),
+        "{question}"
+    );
     assert!(question.contains(") with 49 B, 2026-11-22 "), "{question}");
     screen.type_keys("a\r");
     let answer = screen.ready().await;
@@ -489,7 +492,8 @@ async fn who_is_asked_for_several_files_may_agree_for_all() {
     // So is a second name that the server does not have.
     std::fs::write(screen.home.path().join("reame.md"), "mine").unwrap();
     screen.type_keys("get notes.txt reame.md\r");
-    screen.shows("reame.md? [y/N] ").await;
+    let question = screen.shows("? [y/N] ").await;
+    assert!(question.contains("overwrite reame.md (4 B"), "{question}");
     screen.type_keys("\r");
     let answer = screen.ready().await;
     assert!(answer.contains("reame.md: kept\r\n"), "{answer}");

@@ -96,10 +96,7 @@ fn a_server_is_known_by_its_form() {
             Some("--server files.example:8081 get -r /docs/"),
         ),
         ("files:/docs", Some("--server files:8081 get /docs")),
-        (
-            "me@files:a.txt",
-            Some("--server files:8081 get /a.txt"),
-        ),
+        ("me@files:a.txt", Some("--server files:8081 get /a.txt")),
         (
             "files.example:a/b.txt",
             Some("--server files.example:8081 get /a/b.txt"),

@@ -120,6 +120,9 @@ fn a_mistyped_command_suggests_the_nearest() {
             "dirlst -a",
             "unknown command 'dirlst'; did you mean dirlist?",
         ),
+        ("LS -l", "unknown command 'LS'; did you mean ls?"),
+        ("GTE x", "unknown command 'GTE'; did you mean get?"),
+        ("PUT x", "no command 'PUT': this service is read-only"),
         ("fidn x", "unknown command 'fidn'; did you mean find?"),
         (
             "wibble",
@@ -245,6 +248,18 @@ fn levels_are_numbers() {
 #[test]
 fn what_is_wrong_is_said_with_the_usage() {
     for (line, said) in [
+        (
+            "get -dash.txt",
+            "get has no option -d: use -r (./-dash.txt if a file is meant). Usage: get",
+        ),
+        (
+            "cat --dash.txt",
+            "cat has no option --dash.txt (./--dash.txt if a file is meant). Usage: cat",
+        ),
+        (
+            "lls -l --json",
+            "lls has no JSON: leave out --json. Usage: lls",
+        ),
         (
             "find --larger x",
             "'x' is not a size: a number of bytes, or with k, M, G, T (powers of 1024), such as 10k or 1.5M. Usage: find [DIR|FILE]... [NAME|GLOB] [OPTION]...",

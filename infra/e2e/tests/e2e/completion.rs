@@ -175,7 +175,10 @@ fn completes_what_is_here(shell: &Shell, terminal: &mut Terminal, home: &Path) {
         ("--server a:1 get loc.\t", "--server a:1 get loc."),
         ("archive loc.\t", "archive loc."),
         ("get x loc.\t", "get x loc.txt"),
-        ("--server a:1 get x -f loc.\t", "--server a:1 get x -f loc.txt"),
+        (
+            "--server a:1 get x -f loc.\t",
+            "--server a:1 get x -f loc.txt",
+        ),
         ("get -o loc.\t", "get -o loc.txt"),
         ("-o loc.\t", "-o loc.txt"),
         ("--config loc.\t", "--config loc.txt"),
