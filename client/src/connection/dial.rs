@@ -116,7 +116,8 @@ impl Dialer {
 
     /// Sends a request on the kept connection, or on a new one, and waits for the first frame of the answer. If the
     /// server answers with an error, the connection is kept for the next request. `notice` gets what a person should
-    /// know meanwhile; `rounds` are explained at [`Self::connection`].
+    /// know meanwhile. Where no address can be used, those that accepted a connection without serving it are tried again,
+    /// in `rounds` rounds at most: behind such an address may be a balancer, which has other servers.
     ///
     /// # Errors
     /// Those of [`Connection::open`] and [`Connection::ask`]; [`Error::Unreachable`] if there are several addresses.
@@ -142,8 +143,7 @@ impl Dialer {
         self.keep_if_refused(fresh, answer)
     }
 
-    /// The kept connection, or a new one. Where no address can be used, those that accepted a connection without serving
-    /// it are tried again, in `rounds` rounds at most: behind such an address may be a balancer, which has other servers.
+    /// The kept connection, or a new one, made as by [`Self::ask`].
     ///
     /// # Errors
     /// Those of [`Connection::open`]; [`Error::Unreachable`] if there are several addresses.
