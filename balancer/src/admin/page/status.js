@@ -23,8 +23,12 @@ function setState(state, headline, summary) {
 }
 
 function title(state, snapshot) {
-  const [up, all] = upOf(snapshot.pools.flatMap(pool => pool.backends));
-  document.title = `${MARKS[state]}${up}/${all} up, ${snapshot.sessions.active} open – ${byId("name").textContent}`;
+  const backends = snapshot.pools.flatMap(pool => pool.backends);
+  const [up, all] = upOf(backends);
+  // Those of weight 0 serve nobody new.
+  const weightless = backends.filter(isWeightless).length;
+  const many = weightless ? `${up - weightless}/${all} serve` : `${up}/${all} up`;
+  document.title = `${MARKS[state]}${many}, ${snapshot.sessions.active} open – ${byId("name").textContent}`;
 }
 
 function summary(snapshot) {

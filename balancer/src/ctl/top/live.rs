@@ -169,6 +169,7 @@ fn act(client: Client, sender: Sender<Input>) -> Sender<Change> {
             let path = format!("/api/v1/backends/{name}/{}", change.to);
             let news = match client.ask("POST", &path, "") {
                 Ok(_) => format!("done: {}", change.said()),
+                Err(error @ CtlError::Unanswered(_)) => error.to_string(),
                 Err(error) => format!("not done: {error}"),
             };
             if sender.send(Input::Changed(news)).is_err() {

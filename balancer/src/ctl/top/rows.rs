@@ -96,6 +96,7 @@ fn byte_rate(per_second: f64) -> (String, Style) {
 
 pub(super) fn row(status: &Status, backend: &Backend) -> Row {
     let state = match backend.state.as_str() {
+        "up" if backend.is_weightless() => Style::Warning,
         "up" => Style::Good,
         "down" | "ejected" => Style::Bad,
         _ => Style::Warning,
@@ -155,7 +156,7 @@ pub(super) fn session_row(session: &Session) -> Row {
     let named = |name: &Option<String>| plain(name.clone().unwrap_or_else(|| "–".to_owned()));
     vec![
         plain(session.client.clone()),
-        named(&session.service),
+        plain(view::service_of(session)),
         named(&session.backend),
         plain(view::session_age(session)),
         plain(units::bytes(session.bytes_up as f64)),

@@ -215,7 +215,7 @@ fn backends(
     cropped(&columns, &rows, chosen, high, width, colours)
 }
 
-/// What did not fit into the column of reasons, of the chosen backend and of those that are not up: in full, where nothing else
+/// What did not fit into the column of reasons, of the chosen backend and of those that do not serve: in full, where nothing else
 /// needs the room.
 fn whole_reasons(
     all: &[&Backend],
@@ -226,7 +226,7 @@ fn whole_reasons(
 ) -> Vec<String> {
     let is_cut = |reason: &str| !shown.iter().any(|line| line.contains(reason));
     let places = 0..all.len();
-    let troubled = places.filter(|&place| Some(place) != chosen && all[place].state != "up");
+    let troubled = places.filter(|&place| Some(place) != chosen && all[place].is_troubled());
     let wanted = chosen.into_iter().chain(troubled);
     let reasons = wanted.filter_map(|place| all.get(place));
     let reasons = reasons.map(|backend| (backend, printable(&view::reason(backend))));

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::super::answer::{Backend, Session, Status};
+use super::super::view;
 use super::keys::Key;
 use super::totals::LeftOut;
 
@@ -246,9 +247,9 @@ impl State {
     pub(super) fn sessions<'a>(&self, status: &'a Status) -> Vec<&'a Session> {
         let wanted = self.filter.to_lowercase();
         let matches = |session: &&Session| {
-            let named = [&session.service, &session.backend];
-            let mut texts = named.into_iter().flatten().chain([&session.client]);
-            wanted.is_empty() || texts.any(|it| it.to_lowercase().contains(&wanted))
+            let backend = session.backend.clone().unwrap_or_default();
+            let texts = [view::service_of(session), backend, session.client.clone()];
+            wanted.is_empty() || texts.iter().any(|it| it.to_lowercase().contains(&wanted))
         };
         let all = status.top_sessions.iter().flatten();
         let mut all: Vec<_> = all.filter(matches).collect();
