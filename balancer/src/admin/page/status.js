@@ -127,7 +127,7 @@ function show(snapshot) {
   latest = snapshot;
   const list = snapshot.pools.flatMap(pool => pool.backends);
   const host = snapshot.host;
-  addPoint(pointOf(snapshot.time, snapshot.sessions.active, snapshot.sessions.total, list, host));
+  addPoint(pointOf(snapshot.time, snapshot.sessions.active, snapshot.sessions.total, list, host, snapshot.rates));
   say(byId("name"), snapshot.instance ?? snapshot.host_name ?? snapshot.listen[0] ?? "balancer");
   title(snapshot.state, snapshot);
   setState(snapshot.state, snapshot.headline, summary(snapshot));
