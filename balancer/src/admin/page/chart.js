@@ -196,11 +196,13 @@ const chart = {
     const near = this.at === null ? [] : [...changes.values()].filter(mark => Math.abs(mark.time - time) <= reach);
     const [named, rest] = firstOf(near.sort((a, b) => a.time - b.time).map(mark => mark.text));
     say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${named.length ? " – " + named.join(", ") : ""}${rest ? ` and ${rest} more` : ""}`);
+    const all = Object.keys(points[points.length - 1].backends).length;
+    const selection = names.length && names.length < all ? [make("span", {}, `the ${names.length} with the most sessions, of ${all} backends`)] : [];
     byId("chart-legend").replaceChildren(...names.map((name, place) => {
       const own = valuesOfBackend(this.chosen, name);
       const dot = make("i", {});
       return make("span", { class: "c" + place }, dot, `${name} ${unit(own[Math.min(index, own.length - 1)]?.[1] ?? 0)}`);
-    }));
+    }), ...selection);
   },
 };
 
@@ -221,9 +223,10 @@ function ceiling(high, name) {
   return tops.find(top => top >= least && !(whole && top % 4));
 }
 
-// Backends with the most sessions since the start, in the order of their names so that colours stay.
+// Backends with the most sessions since the start, in the order of their names so that colours stay. Of many, those that have
+// had none are left out.
 function busiest() {
   const last = points[points.length - 1]?.backends ?? {};
   const names = Object.keys(last);
-  return names.length <= PARTS ? names : [...names].sort((a, b) => last[b].total - last[a].total).slice(0, PARTS).sort();
+  return names.length <= PARTS ? names : names.filter(name => last[name].total > 0).sort((a, b) => last[b].total - last[a].total).slice(0, PARTS).sort();
 }

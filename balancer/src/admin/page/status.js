@@ -78,12 +78,20 @@ function showChanges(transitions) {
     make("small", {}, `was ${past.from}: ${past.reason}`))));
   // Each event has the ten latest.
   if (addChanges(transitions) && transitions.length >= LATEST) loadChanges().catch(() => {});
+  tellMoreChanges();
+}
+
+// Those that are not in the list are with the others in the API.
+function tellMoreChanges() {
+  say(byId("changes-more"), changes.size > LATEST ? `${LATEST} of ${changes.size}; all: ` : "");
+  byId("changes-all").hidden = changes.size <= LATEST;
 }
 
 // All that the balancer knows of.
 async function loadChanges() {
   const { transitions } = await (await fetch(here("api/v1/transitions"), { cache: "no-store" })).json();
   addChanges(transitions);
+  tellMoreChanges();
 }
 
 // For who cannot see the page: what has changed in it. Banner and list show it to the others.
