@@ -83,27 +83,27 @@ impl Condition {
     }
 }
 
-/// How many are up, and how many of the others an operator wants out: for the page, `ctl status` and `ctl top`.
+/// How many are up, how many of those get no sessions, and how many of the others an operator wants out: for the page, `ctl
+/// status` and `ctl top`.
 fn backends_up(pools: &[PoolView]) -> String {
     let all: Vec<&BackendView> = pools.iter().flat_map(members).collect();
     let up = all.iter().filter(|backend| backend.state == "up").count();
-    match (up, all.len()) {
+    let weightless = all.iter().filter(|it| is_weightless(it)).count();
+    // Others may be out by their agents, or not checked yet.
+    let out = all.iter().filter(|it| it.admin != "ready").count();
+    let how_many = match (up, all.len()) {
         (_, 0) => "There is no backend".to_owned(),
+        (1, 1) if weightless == 1 => return "The backend is up, with weight 0".to_owned(),
         (1, 1) => "The backend is up".to_owned(),
+        (_, 1) => "The backend is not up".to_owned(),
         (up, count) if up == count => format!("All {count} backends are up"),
-        (up, count) => {
-            // Others may be out by their agents, or not checked yet.
-            let out = all.iter().filter(|it| it.admin != "ready").count();
-            let out = match out {
-                0 => String::new(),
-                out => format!(", {out} taken out by an operator"),
-            };
-            match count {
-                1 => format!("The backend is not up{out}"),
-                _ => format!("{up} of {count} backends are up{out}"),
-            }
-        }
-    }
+        (up, count) => format!("{up} of {count} backends are up"),
+    };
+    let part = |count: usize, what: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} {what}"),
+    };
+    how_many + &part(weightless, "with weight 0") + &part(out, "taken out by an operator")
 }
 
 fn of_process(facts: &Facts<'_>) -> Vec<Alert> {
@@ -198,7 +198,8 @@ fn takes_sessions(backend: &BackendView) -> bool {
     backend.state == "up" && backend.weight > 0
 }
 
-fn is_weightless(backend: &BackendView) -> bool {
+/// What looks as if it served, and does not.
+pub(super) fn is_weightless(backend: &BackendView) -> bool {
     backend.state == "up" && backend.weight == 0
 }
 

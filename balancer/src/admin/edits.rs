@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::config::reloaded;
+use super::peer::Peer;
 use super::state::{Admin, fresh};
 use crate::config::Edit;
 use crate::control::reload::EditTerms;
@@ -28,6 +29,7 @@ const WITHOUT_FILE: &str = "# From a balancer that was started without a setting
 
 pub(super) async fn set_backend(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path((pool, name)): Path<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
@@ -39,59 +41,59 @@ pub(super) async fn set_backend(
     let drained = table.remove(DRAINED) == Some(Value::Bool(true));
     let terms = EditTerms {
         drained,
-        ..terms(&headers)
+        ..terms(peer, &headers)
     };
     done(&admin, Edit::SetBackend(pool, name, table), terms).await
 }
 
 pub(super) async fn remove_backend(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path((pool, name)): Path<(String, String)>,
 ) -> Response {
-    done(
-        &admin,
-        Edit::RemoveBackend(pool, name),
-        EditTerms::default(),
-    )
-    .await
+    done(&admin, Edit::RemoveBackend(pool, name), any_terms(peer)).await
 }
 
 pub(super) async fn set_pool(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     match table(&body) {
-        Ok(table) => done(&admin, Edit::SetPool(name, table), terms(&headers)).await,
+        Ok(table) => done(&admin, Edit::SetPool(name, table), terms(peer, &headers)).await,
         Err(wrong) => wrong.into_response(),
     }
 }
 
 pub(super) async fn remove_pool(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
 ) -> Response {
-    done(&admin, Edit::RemovePool(name), EditTerms::default()).await
+    done(&admin, Edit::RemovePool(name), any_terms(peer)).await
 }
 
 pub(super) async fn set_service(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     match table(&body) {
-        Ok(table) => done(&admin, Edit::SetService(name, table), terms(&headers)).await,
+        Ok(table) => done(&admin, Edit::SetService(name, table), terms(peer, &headers)).await,
         Err(wrong) => wrong.into_response(),
     }
 }
 
 pub(super) async fn remove_service(
     State(admin): State<Arc<Admin>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     Path(name): Path<String>,
 ) -> Response {
-    done(&admin, Edit::RemoveService(name), EditTerms::default()).await
+    done(&admin, Edit::RemoveService(name), any_terms(peer)).await
 }
 
 /// How the running settings differ from the file.
@@ -139,12 +141,21 @@ pub(super) async fn save(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 /// `If-None-Match: *`: only if nothing of that name is there.
-fn terms(headers: &HeaderMap) -> EditTerms {
+fn terms(peer: Peer, headers: &HeaderMap) -> EditTerms {
     EditTerms {
         only_new: headers
             .get(header::IF_NONE_MATCH)
             .is_some_and(|it| it == "*"),
-        ..EditTerms::default()
+        ..any_terms(peer)
+    }
+}
+
+/// Whatever is there.
+fn any_terms(peer: Peer) -> EditTerms {
+    EditTerms {
+        drained: false,
+        only_new: false,
+        who: peer.doer().into(),
     }
 }
 

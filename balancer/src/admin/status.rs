@@ -110,8 +110,11 @@ pub(super) fn readiness(shared: &Shared) -> String {
         .collect();
     match without.as_slice() {
         [] => "ready".to_owned(),
-        [pool] => format!("ready, but no backend of pool {pool} is up"),
-        pools => format!("ready, but no backend of pools {} is up", pools.join(", ")),
+        [pool] => format!("ready, but no backend of pool {pool} takes sessions"),
+        pools => format!(
+            "ready, but no backend of pools {} takes sessions",
+            pools.join(", ")
+        ),
     }
 }
 

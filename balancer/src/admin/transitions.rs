@@ -69,9 +69,13 @@ fn told(change: &Change) -> (Cow<'static, str>, Cow<'static, str>, String) {
             (weight(from), weight(to), format!("set {who}"))
         }
         Change::Ready { from, who } => (from.label().into(), "ready".into(), format!("set {who}")),
-        Change::Added { is_resolved } => {
-            let place = if *is_resolved { "DNS" } else { "the settings" };
-            ("absent".into(), "added".into(), format!("new in {place}"))
+        Change::Added { is_resolved, who } => {
+            let why = match who {
+                Some(who) => format!("added {who}"),
+                None if *is_resolved => "new in DNS".to_owned(),
+                None => "new in the settings".to_owned(),
+            };
+            ("absent".into(), "added".into(), why)
         }
     }
 }

@@ -177,6 +177,16 @@ impl Backend {
         self.state == "leaving"
     }
 
+    /// Whether it looks as if it served, and does not.
+    pub(super) fn is_weightless(&self) -> bool {
+        self.state == "up" && self.weight == 0
+    }
+
+    /// Whether somebody may have to look at it.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.state != "up" || self.is_weightless()
+    }
+
     /// What tells it from the backends of other pools.
     pub(super) fn full_name(&self) -> String {
         full_name(&self.pool, &self.name)

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::de::DeserializeOwned;
 
 use super::error::CtlError;
-use super::http::{Client, parsed};
+use super::http::{Client, SETTINGS, parsed};
 use super::top::Display;
 use super::view;
 
@@ -19,7 +19,7 @@ pub(super) struct Console {
 impl Console {
     /// The running settings as a file.
     pub(super) fn settings(&self) -> Result<String, CtlError> {
-        self.client.ask("POST", "/api/v1/config/file", "")
+        self.client.ask("POST", SETTINGS, "")
     }
 
     /// Reads a path and shows it.

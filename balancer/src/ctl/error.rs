@@ -14,6 +14,9 @@ pub enum CtlError {
     /// There is no answer, or not that of a balancer.
     #[error("{0}")]
     Unreachable(String),
+    /// A change was asked for, and there is no answer: what became of it is not known.
+    #[error("{0}: it may still be done; `ctl status` tells")]
+    Unanswered(String),
     /// Standard output cannot be written to.
     #[error("{0}")]
     Output(#[from] io::Error),
@@ -37,7 +40,7 @@ impl CtlError {
         match self {
             Self::Refused(_) | Self::Output(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable(_) => 3,
+            Self::Unreachable(_) | Self::Unanswered(_) => 3,
         }
     }
 }

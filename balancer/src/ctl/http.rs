@@ -20,6 +20,8 @@ const MAX_BYTES: u64 = 256 << 20;
 /// What every balancer has.
 const POOLS: &str = "/api/v1/pools";
 const EVENTS: &str = "/api/v1/events";
+/// The settings in force, of which nothing is changed although it is asked for with POST.
+pub(super) const SETTINGS: &str = "/api/v1/config/file";
 /// The first byte of what a server within TLS says to one without.
 const TLS_ALERT: u8 = 0x15;
 /// What is encoded in a path: all but what RFC 3986 calls unreserved.
@@ -83,7 +85,7 @@ impl Client {
         let (status, mut reader) = self.send(method, path, condition, body)?;
         let mut said = String::new();
         let read = reader.by_ref().take(MAX_BYTES).read_to_string(&mut said);
-        read.map_err(|error| self.lost(&error))?;
+        read.map_err(|error| self.unanswered(method, path, &error))?;
         if (200..300).contains(&status) {
             return Ok(said);
         }
@@ -177,11 +179,15 @@ impl Client {
             head.push_str("Content-Type: application/json\r\n");
         }
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        // What was not sent as a whole is not done.
+        let sent = stream.write_all(request.as_bytes());
+        sent.map_err(|error| self.lost(&error))?;
         let answered = (|| {
-            stream.write_all(request.as_bytes())?;
             let mut reader = BufReader::new(stream);
-            if reader.fill_buf()?.first() == Some(&TLS_ALERT) && self.trust.is_none() {
-                return Ok(None);
+            match reader.fill_buf()?.first() {
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(&TLS_ALERT) if self.trust.is_none() => return Ok(None),
+                Some(_) => {}
             }
             let status = line(&mut reader)?.as_deref().and_then(status_code);
             while line(&mut reader)?.is_some_and(|line| !line.is_empty()) {}
@@ -194,7 +200,7 @@ impl Client {
                 let said = format!("{}: not an admin HTTP server", self.place);
                 Err(CtlError::Unreachable(said))
             }
-            Err(error) => Err(self.lost(&error)),
+            Err(error) => Err(self.unanswered(method, path, &error)),
         }
     }
 
@@ -202,7 +208,7 @@ impl Client {
         let place = &self.place;
         let addresses = place
             .addresses()
-            .map_err(|error| CtlError::Usage(format!("--admin {place}: {error}")))?;
+            .map_err(|error| CtlError::Unreachable(format!("--admin {place}: {error}")))?;
         let mut last = None;
         for address in addresses {
             let connected = address.connect(CONNECT_TIMEOUT).and_then(|stream| {
@@ -220,12 +226,31 @@ impl Client {
     }
 
     fn lost(&self, error: &io::Error) -> CtlError {
+        CtlError::Unreachable(self.loss(error))
+    }
+
+    /// A request was sent, and the answer to it is missing.
+    fn unanswered(&self, method: &str, path: &str, error: &io::Error) -> CtlError {
+        let loss = self.loss(error);
+        match changes(method, path) {
+            true => CtlError::Unanswered(loss),
+            false => CtlError::Unreachable(loss),
+        }
+    }
+
+    fn loss(&self, error: &io::Error) -> String {
         let why = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+            io::ErrorKind::UnexpectedEof => "closed the connection without an answer".to_owned(),
             _ => error.to_string(),
         };
-        CtlError::Unreachable(format!("{}: {why}", self.place))
+        format!("{}: {why}", self.place)
     }
+}
+
+/// Whether a request is for a change.
+fn changes(method: &str, path: &str) -> bool {
+    method != "GET" && path != SETTINGS
 }
 
 /// A line without its end; `None` where there is no more.
@@ -262,7 +287,85 @@ pub(super) fn encoded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread;
+
+    use socket2::{Domain, Socket, Type};
+
     use super::*;
+
+    /// What is said where a connection is taken and closed again once something was asked.
+    fn closed(ask: impl FnOnce(&Client) -> CtlError + Send) -> CtlError {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap().to_string();
+        let client = Client::new(place.parse().unwrap(), None, None);
+        thread::scope(|scope| {
+            scope.spawn(|| listener.accept().unwrap().0.read(&mut [0; 4096]).unwrap());
+            ask(&client)
+        })
+    }
+
+    #[test]
+    fn a_change_without_an_answer_may_still_be_done() {
+        let loss = "closed the connection without an answer";
+        for (method, path, end) in [
+            (
+                "POST",
+                "/api/v1/backends/a/drain",
+                ": it may still be done; `ctl status` tells",
+            ),
+            (
+                "DELETE",
+                "/api/v1/sessions/1",
+                ": it may still be done; `ctl status` tells",
+            ),
+            ("GET", POOLS, ""),
+            ("POST", SETTINGS, ""),
+        ] {
+            let error = closed(|client| client.ask(method, path, "").unwrap_err());
+            assert_eq!(error.exit_code(), 3);
+            let said = error.to_string();
+            assert!(
+                said.ends_with(&format!("{loss}{end}")),
+                "{method} {path}: {said}"
+            );
+        }
+        // Nothing listens, or there is no such place: it was not asked.
+        let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        taken
+            .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+            .unwrap();
+        let taken_at = taken.local_addr().unwrap().as_socket().unwrap();
+        for (place, said) in [
+            (taken_at.to_string(), "cannot connect to "),
+            (
+                "no-such-host.invalid:1".to_owned(),
+                "--admin no-such-host.invalid:1: ",
+            ),
+        ] {
+            let client = Client::new(place.parse().unwrap(), None, None);
+            let error = client.ask("POST", "/api/v1/reload", "").unwrap_err();
+            assert!(matches!(error, CtlError::Unreachable(_)), "{error:?}");
+            assert!(error.to_string().starts_with(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_silence_is_no_answer_in_time() {
+        let client = Client::new("127.0.0.1:1".parse().unwrap(), None, None);
+        let late = io::Error::from(io::ErrorKind::WouldBlock);
+        let said = |method| {
+            client
+                .unanswered(method, "/api/v1/reload", &late)
+                .to_string()
+        };
+        let loss = "127.0.0.1:1: no answer in time";
+        assert_eq!(said("GET"), loss);
+        assert_eq!(
+            said("POST"),
+            format!("{loss}: it may still be done; `ctl status` tells")
+        );
+    }
 
     #[test]
     fn status_lines_and_names() {

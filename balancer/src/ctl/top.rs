@@ -6,6 +6,7 @@ mod keys;
 mod live;
 mod rows;
 mod screen;
+mod sort;
 mod state;
 mod terminal;
 mod totals;

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use super::answer::{Alert, Backend, Session, Status, Transition};
 use super::table::{Align, Table, printable};
+use crate::config::DEFAULT_NAME;
+use crate::core::limits::WEIGHTLESS;
 use crate::observe::endings::ended;
 use crate::observe::units;
 
@@ -241,7 +243,10 @@ fn changed(backend: &Backend, why: &str) -> String {
 
 pub(super) fn reason(backend: &Backend) -> String {
     let Some(drain) = &backend.drain else {
-        return backend.reason.clone();
+        return match backend.is_weightless() {
+            true => format!("{WEIGHTLESS}; {}", backend.reason),
+            false => backend.reason.clone(),
+        };
     };
     let mut text = format!("{}; {}", backend.reason, left(drain.sessions_left));
     if let (Some(rest), false) = (drain.deadline_ms, drain.done) {
@@ -281,7 +286,7 @@ pub(super) fn sessions<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> S
     for session in sessions {
         let rate = session.rate.map(units::byte_rate);
         let mut cells = vec![session.id.clone(), session.client.clone()];
-        cells.extend(with_services.then(|| named(&session.service)));
+        cells.extend(with_services.then(|| service_of(session)));
         cells.extend([
             named(&session.backend),
             session.stage.clone(),
@@ -293,6 +298,12 @@ pub(super) fn sessions<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> S
         table.row(cells);
     }
     table.text()
+}
+
+/// The service of a session, which is not named where it is the default one.
+pub(super) fn service_of(session: &Session) -> String {
+    let own = session.service.as_deref();
+    own.unwrap_or(DEFAULT_NAME).to_owned()
 }
 
 pub(super) fn session_age(session: &Session) -> String {
@@ -347,6 +358,29 @@ mod tests {
         assert_eq!(
             backend(&serde_json::from_value(it).unwrap()),
             "a: down, weight 1; not checked yet: it is checked now, and ready if that passes, within 2.0 s\n"
+        );
+    }
+
+    #[test]
+    fn what_gets_no_sessions_and_the_default_service_are_told() {
+        let it = |state: &str, weight| -> Backend {
+            let it = serde_json::json!({ "state": state, "weight": weight, "reason": "because" });
+            serde_json::from_value(it).unwrap()
+        };
+        assert_eq!(reason(&it("up", 1)), "because");
+        assert_eq!(reason(&it("down", 0)), "because");
+        assert_eq!(
+            reason(&it("up", 0)),
+            "weight 0: takes no new sessions; because"
+        );
+        let all: Vec<Session> =
+            serde_json::from_str(r#"[{"id":"1","service":"web"},{"id":"2"}]"#).unwrap();
+        assert!(
+            sessions(&all)
+                .lines()
+                .nth(2)
+                .unwrap()
+                .contains("  default  ")
         );
     }
 

@@ -300,6 +300,36 @@ async fn add_replaces_nothing_unless_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn who_adds_and_removes_is_among_the_changes() {
+    let (a, b) = (Echo::start("a").await, Echo::start("b").await);
+    let (at_a, at_b) = (a.address, b.address);
+    let settings = format!("listen = '127.0.0.1:0'\nbackends = ['a={at_a}']\n");
+    let balancer = start(&settings).await;
+    balancer.up(1).await;
+    let admin = balancer.admin;
+    for words in [
+        format!("add b={at_b} --weight 2 --drained"),
+        format!("add b={at_b} --weight 3 --replace"),
+        "remove b".to_owned(),
+    ] {
+        done(admin, &words.split(' ').collect::<Vec<_>>()).await;
+    }
+    let told = done(admin, &["transitions"]).await;
+    let mut lines = told.lines().filter(|line| line.contains("  b "));
+    for expected in [
+        "  added from 127.0.0.1",
+        "  set to drain from 127.0.0.1",
+        "  weight 3  set from 127.0.0.1",
+        "  leaving   removed from 127.0.0.1",
+    ] {
+        assert!(
+            lines.any(|line| line.ends_with(expected)),
+            "{expected}: {told}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn who_takes_out_the_last_backend_is_told() {
     let (a, b) = (Echo::start("a").await, Echo::start("b").await);
     let (at_a, at_b) = (a.address, b.address);

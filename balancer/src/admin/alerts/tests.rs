@@ -263,6 +263,34 @@ fn weighed(backends: &[(&str, &'static str, u32)]) -> Vec<BackendView> {
 }
 
 #[test]
+fn the_sentence_about_backends_tells_those_without_a_weight() {
+    for (backends, said) in [
+        (&[("a", "up", 0)][..], "The backend is up, with weight 0"),
+        (
+            &[("a", "up", 1), ("b", "up", 0), ("c", "up", 1)],
+            "All 3 backends are up, 1 with weight 0",
+        ),
+        (
+            &[("a", "up", 1), ("b", "up", 0), ("c", "draining", 1)],
+            "2 of 3 backends are up, 1 with weight 0, 1 taken out by an operator",
+        ),
+        (
+            &[("a", "up", 1), ("b", "down", 0)],
+            "1 of 2 backends are up",
+        ),
+        (
+            &[("a", "draining", 1)],
+            "The backend is not up, 1 taken out by an operator",
+        ),
+    ] {
+        assert_eq!(
+            condition(&[pool("default", weighed(backends))]).backends_up,
+            said
+        );
+    }
+}
+
+#[test]
 fn backends_without_a_weight_serve_nobody() {
     let out = condition(&[pool("default", weighed(&[("a", "up", 0), ("b", "up", 0)]))]);
     assert_eq!(out.state, "emergency");

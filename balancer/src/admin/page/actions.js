@@ -55,12 +55,19 @@ function headers() { return token ? { Authorization: "Bearer " + token } : {}; }
 // The latest action, and what it made of which backend.
 const latestAction = { made: null, seen: false, timer: 0 };
 const NEWS_MS = 15000;
+const SLOW_MS = 1000; // an answer that takes longer is waited for in words
+
+// The balancer's time, also while it does not say it.
+function timeNow() {
+  const since = now ? Date.parse(now) + performance.now() - heard.at : Date.now();
+  return clock(new Date(since).toISOString());
+}
 
 // What went well is soon old news. What failed stays until the next action.
 function tell(text, isDone, made) {
   clearTimeout(latestAction.timer);
   Object.assign(latestAction, { made, seen: false, timer: isDone ? setTimeout(forget, NEWS_MS) : 0 });
-  say(byId("news"), clock(now) + ": " + text);
+  say(byId("news"), timeNow() + ": " + text);
 }
 
 function forget() {
@@ -78,14 +85,17 @@ function outdate(backends) {
 
 async function change(method, path, body, doing, done, made) {
   const failed = why => tell(`Could not ${doing}: ${why}`, false, null);
+  const slow = setTimeout(() => tell(`Asked to ${doing}, no answer yet`, false, null), SLOW_MS);
   try {
     const answer = await fetch(here(path), { method, headers: headers(), body: body && JSON.stringify(body) });
+    clearTimeout(slow);
     if (answer.ok) return tell(done, true, made);
     failed((await answer.text()).trim());
     // What it may do has changed.
     if (answer.status === 401 || answer.status === 403) rights();
   } catch {
-    failed("no answer");
+    clearTimeout(slow);
+    tell(`Asked to ${doing}, no answer: it may still be done`, false, null);
   }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cells::span;
 use super::html::{escaped, with_code};
-use crate::admin::alerts::{Alert, Severity};
+use crate::admin::alerts::{Alert, Severity, is_weightless};
 use crate::admin::api::BackendView;
 use crate::admin::status::Status;
 use crate::admin::time::clock;
@@ -30,9 +30,15 @@ pub(super) fn title(status: &Status) -> String {
         _ => "✖ EMERGENCY ",
     };
     let (up, all) = up(status);
+    // Those of weight 0 serve nobody new.
+    let backends = status.pools.iter().flat_map(|pool| &pool.backends);
+    let (count, does) = match backends.filter(|it| is_weightless(it)).count() {
+        0 => (up, "up"),
+        weightless => (up - weightless, "serve"),
+    };
     let active = status.sessions.active;
     format!(
-        "{mark}{up}/{all} up, {active} open – {}",
+        "{mark}{count}/{all} {does}, {active} open – {}",
         status.identity.name()
     )
 }

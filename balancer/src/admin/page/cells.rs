@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::html::{Cell, SERVICE, number};
+use crate::admin::alerts::is_weightless;
 use crate::admin::api::{BackendView, CheckView};
 use crate::admin::service_view::ServiceView;
 use crate::admin::sessions::Entry;
+use crate::config::DEFAULT_NAME;
+use crate::core::limits::WEIGHTLESS;
 use crate::observe::units;
 
 /// Failures of a server that has taken the connection; all others come before that.
@@ -29,12 +32,16 @@ pub(super) fn urgency(state: &str) -> usize {
 pub(super) fn backend(backend: &BackendView, now: &str) -> [Cell; 9] {
     let rates = &backend.rates;
     let share = backend.weight_share;
+    let (class, why) = match is_weightless(backend) {
+        true => ("weightless", format!("{WEIGHTLESS}; {}", backend.reason)),
+        false => (backend.state, backend.reason.clone()),
+    };
     [
         (
             "State",
-            format!("state {}", backend.state),
+            format!("state {class}"),
             format!("{} for {}", backend.state, span(&backend.since, now)),
-            backend.reason.clone(),
+            why,
         ),
         check(backend, now),
         number(
@@ -112,7 +119,10 @@ pub(super) fn session(entry: &Entry) -> [Cell; 6] {
         (
             "Service",
             SERVICE.to_owned(),
-            entry.service.clone().unwrap_or_else(|| "–".to_owned()),
+            entry
+                .service
+                .clone()
+                .unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             String::new(),
         ),
         (
@@ -179,6 +189,26 @@ pub(super) fn span(since: &str, now: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_without_a_weight_is_told_from_those_that_serve() {
+        let told = |state: &'static str, weight| {
+            let reason = "because".to_owned();
+            let view = BackendView {
+                state,
+                weight,
+                reason,
+                ..BackendView::default()
+            };
+            let [cell, ..] = backend(&view, "");
+            (cell.1, cell.3)
+        };
+        let plain = |class: &str| (class.to_owned(), "because".to_owned());
+        assert_eq!(told("up", 1), plain("state up"));
+        assert_eq!(told("down", 0), plain("state down"));
+        let why = "weight 0: takes no new sessions; because".to_owned();
+        assert_eq!(told("up", 0), ("state weightless".to_owned(), why));
+    }
 
     #[test]
     fn a_check_tells_its_result_and_its_time() {

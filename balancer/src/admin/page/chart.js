@@ -4,6 +4,7 @@ const SPAN = 600; // seconds that the lines show at most
 const SHORTEST = 10; // and at least, so that they fill their width from the first seconds
 const KEPT = 256; // backends whose past is known, as in the records of the balancer
 const PARTS = 6; // backends that have a line of their own in the big one
+const MEAN = 4.5; // seconds that a rate is the mean of, at least: five samples, whose times are not exact
 let points = [];
 const MARKED = 2000; // changes that are kept to be marked, the latest
 const LOSSES = ["down", "ejected", "draining", "maintenance", "leaving", "weight 0"];
@@ -56,27 +57,36 @@ function addChanges(list) {
   return news > 0 && news === list.length;
 }
 
-function pointOf(time, active, total, list, host) {
+// `rates`: as the balancer has them; of the past there are only totals.
+function pointOf(time, active, total, list, host, rates) {
   const kept = list.length > KEPT ? [...list].sort((a, b) => b.active - a.active).slice(0, KEPT) : list;
   const all = key => list.reduce((all, backend) => all + backend[key], 0);
-  return { time: Date.parse(time) / 1000, active, total, up: all("bytes_up"), down: all("bytes_down"),
+  return { time: Date.parse(time) / 1000, active, total, up: all("bytes_up"), down: all("bytes_down"), rates,
     cpu: host?.cpu_percent ?? 0, memory: host?.memory_percent ?? 0,
-    backends: Object.fromEntries(kept.map(b => [fullName(b), { active: b.active, total: b.total, up: b.bytes_up, down: b.bytes_down }])) };
+    backends: Object.fromEntries(kept.map(b => [fullName(b), { active: b.active, total: b.total, up: b.bytes_up, down: b.bytes_down, rates: b.rates }])) };
 }
 
-// The values of a tile, of all or of one backend.
-const level = of => points.map(point => [point.time, of(point)]);
-const grown = of => points.slice(1).map((point, index) =>
-  [point.time, Math.max(0, of(point) - of(points[index])) / (point.time - points[index].time)]);
+// The values of a tile: `of` a point, all or one backend.
+const level = (of, key) => points.map(point => [point.time, of(point)?.[key] ?? 0]);
+const grown = (of, key) => points.slice(1).map((point, index) => {
+  const known = of(point)?.rates;
+  if (known) return [point.time, known[RATES[key]]];
+  let before = index;
+  while (before > 0 && point.time - points[before].time < MEAN) before -= 1;
+  const total = point => of(point)?.[key] ?? 0;
+  return [point.time, Math.max(0, total(point) - total(points[before])) / (point.time - points[before].time)];
+});
+const RATES = { total: "sessions", up: "bytes_up", down: "bytes_down" };
 const TILES = {
   active: ["Open sessions", level, "active", 1, count], fresh: ["New sessions", grown, "total", 1, rate],
   down: ["Bytes to clients", grown, "down", 1, byteRate], up: ["Bytes from clients", grown, "up", 1, byteRate],
   cpu: ["Host CPU", level, "cpu", 100, percent], memory: ["Host memory", level, "memory", 100, percent],
 };
-const NOTHING = { active: "no session was open in this time", total: "no session began in this time", down: "nothing was sent to clients in this time",
-  up: "nothing came from clients in this time", cpu: "no load in this time", memory: "not known" };
-const valuesOf = name => TILES[name][1](point => point[TILES[name][2]]);
-const valuesOfBackend = (name, backend) => TILES[name][1](point => point.backends[backend]?.[TILES[name][2]] ?? 0);
+// What begins and ends between two samples is in a total, but in no level.
+const NOTHING = { active: "no session was open at the moments measured, one a second", total: "no session began in this time", down: "nothing was sent to clients in this time",
+  up: "nothing came from clients in this time", cpu: "no load at the moments measured", memory: "not known" };
+const valuesOf = name => TILES[name][1](point => point, TILES[name][2]);
+const valuesOfBackend = (name, backend) => TILES[name][1](point => point.backends[backend], TILES[name][2]);
 
 function plots() {
   for (const [name, [, , , top, unit]] of Object.entries(TILES)) {
@@ -186,11 +196,13 @@ const chart = {
     const near = this.at === null ? [] : [...changes.values()].filter(mark => Math.abs(mark.time - time) <= reach);
     const [named, rest] = firstOf(near.sort((a, b) => a.time - b.time).map(mark => mark.text));
     say(byId("chart-value"), `${this.at === null ? "now" : clock(new Date(time * 1000).toISOString())}: ${unit(value)}${named.length ? " – " + named.join(", ") : ""}${rest ? ` and ${rest} more` : ""}`);
+    const all = Object.keys(points[points.length - 1].backends).length;
+    const selection = names.length && names.length < all ? [make("span", {}, `the ${names.length} with the most sessions, of ${all} backends`)] : [];
     byId("chart-legend").replaceChildren(...names.map((name, place) => {
       const own = valuesOfBackend(this.chosen, name);
       const dot = make("i", {});
       return make("span", { class: "c" + place }, dot, `${name} ${unit(own[Math.min(index, own.length - 1)]?.[1] ?? 0)}`);
-    }));
+    }), ...selection);
   },
 };
 
@@ -211,9 +223,10 @@ function ceiling(high, name) {
   return tops.find(top => top >= least && !(whole && top % 4));
 }
 
-// Backends with the most sessions since the start, in the order of their names so that colours stay.
+// Backends with the most sessions since the start, in the order of their names so that colours stay. Of many, those that have
+// had none are left out.
 function busiest() {
   const last = points[points.length - 1]?.backends ?? {};
   const names = Object.keys(last);
-  return names.length <= PARTS ? names : [...names].sort((a, b) => last[b].total - last[a].total).slice(0, PARTS).sort();
+  return names.length <= PARTS ? names : names.filter(name => last[name].total > 0).sort((a, b) => last[b].total - last[a].total).slice(0, PARTS).sort();
 }

@@ -39,6 +39,9 @@ function upOf(backends) {
   return [all.filter(b => b.state === "up").length, all.length];
 }
 
+// What looks as if it served, and does not.
+const isWeightless = b => b.state === "up" && b.weight === 0;
+
 // The first of many, and how many more there are; one alone is not worth being left out.
 function firstOf(all) {
   const few = all.length === NAMED + 1 ? all : all.slice(0, NAMED);

@@ -12,6 +12,9 @@ use crate::observe::units;
 /// Seconds that a line shows at most, and at least.
 const SPAN: (f64, f64) = (600.0, 10.0);
 
+/// Seconds that a rate is the mean of, at least: five samples, whose times are not exact.
+const MEAN: f64 = 4.5;
+
 /// Points in time: seconds, value.
 type Points = Vec<(f64, f64)>;
 
@@ -90,17 +93,21 @@ impl<'a> Lines<'a> {
 
     /// How fast it has grown.
     fn grown(&self, value: impl Fn(&Record) -> f64) -> Points {
-        let level = self.level(value);
-        let pairs = level.windows(2);
-        pairs
-            .filter_map(|pair| match pair {
-                [(then, before), (now, after)] if now > then => {
-                    Some((*now, (after - before).max(0.0) / (now - then)))
-                }
-                _ => None,
-            })
-            .collect()
+        growth(&self.level(value))
     }
+}
+
+/// On the average of the seconds before, as every rate of the page is.
+fn growth(level: &[(f64, f64)]) -> Points {
+    let later = level.iter().enumerate().skip(1);
+    later
+        .filter_map(|(index, &(now, after))| {
+            let mut earlier = level.iter().take(index).rev();
+            let old = earlier.find(|(then, _)| now - then >= MEAN);
+            let &(then, before) = old.or(level.first())?;
+            (now > then).then(|| (now, (after - before).max(0.0) / (now - then)))
+        })
+        .collect()
 }
 
 fn seconds(record: &Record) -> f64 {
@@ -162,6 +169,19 @@ fn svg(points: &[(f64, f64)], top: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_the_mean_of_five_seconds() {
+        // Ten at once, after the third second.
+        let level: Points = (0..10)
+            .map(|second| (f64::from(second), if second < 3 { 0.0 } else { 10.0 }))
+            .collect();
+        let rates: Vec<f64> = growth(&level).iter().map(|point| point.1).collect();
+        assert_eq!(rates[..2], [0.0, 0.0]);
+        assert!((rates[2] - 10.0 / 3.0).abs() < 1e-9, "since the first");
+        assert_eq!(rates[4..], [2.0, 2.0, 2.0, 0.0, 0.0]);
+        assert!(growth(&level[..1]).is_empty());
+    }
 
     #[test]
     fn a_line_fills_its_width_from_the_first_seconds() {

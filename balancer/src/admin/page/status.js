@@ -23,8 +23,12 @@ function setState(state, headline, summary) {
 }
 
 function title(state, snapshot) {
-  const [up, all] = upOf(snapshot.pools.flatMap(pool => pool.backends));
-  document.title = `${MARKS[state]}${up}/${all} up, ${snapshot.sessions.active} open – ${byId("name").textContent}`;
+  const backends = snapshot.pools.flatMap(pool => pool.backends);
+  const [up, all] = upOf(backends);
+  // Those of weight 0 serve nobody new.
+  const weightless = backends.filter(isWeightless).length;
+  const many = weightless ? `${up - weightless}/${all} serve` : `${up}/${all} up`;
+  document.title = `${MARKS[state]}${many}, ${snapshot.sessions.active} open – ${byId("name").textContent}`;
 }
 
 function summary(snapshot) {
@@ -74,12 +78,20 @@ function showChanges(transitions) {
     make("small", {}, `was ${past.from}: ${past.reason}`))));
   // Each event has the ten latest.
   if (addChanges(transitions) && transitions.length >= LATEST) loadChanges().catch(() => {});
+  tellMoreChanges();
+}
+
+// Those that are not in the list are with the others in the API.
+function tellMoreChanges() {
+  say(byId("changes-more"), changes.size > LATEST ? `${LATEST} of ${changes.size}; all: ` : "");
+  byId("changes-all").hidden = changes.size <= LATEST;
 }
 
 // All that the balancer knows of.
 async function loadChanges() {
   const { transitions } = await (await fetch(here("api/v1/transitions"), { cache: "no-store" })).json();
   addChanges(transitions);
+  tellMoreChanges();
 }
 
 // For who cannot see the page: what has changed in it. Banner and list show it to the others.
@@ -123,7 +135,7 @@ function show(snapshot) {
   latest = snapshot;
   const list = snapshot.pools.flatMap(pool => pool.backends);
   const host = snapshot.host;
-  addPoint(pointOf(snapshot.time, snapshot.sessions.active, snapshot.sessions.total, list, host));
+  addPoint(pointOf(snapshot.time, snapshot.sessions.active, snapshot.sessions.total, list, host, snapshot.rates));
   say(byId("name"), snapshot.instance ?? snapshot.host_name ?? snapshot.listen[0] ?? "balancer");
   title(snapshot.state, snapshot);
   setState(snapshot.state, snapshot.headline, summary(snapshot));

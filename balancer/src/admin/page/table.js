@@ -126,7 +126,7 @@ function checkDetail(checks) {
   return `in ${millis(checks.last.took_ms)}, ${span(checks.last.at)} ago${run}`;
 }
 function stateDetail(b) {
-  if (b.drain === null) return b.reason;
+  if (b.drain === null) return (isWeightless(b) ? "weight 0: takes no new sessions; " : "") + b.reason;
   const left = b.drain.sessions_left === 1 ? "1 session left" : b.drain.sessions_left + " sessions left";
   const end = b.drain.done || b.drain.deadline_ms === null ? "" : ", all closed in " + age(b.drain.deadline_ms);
   return b.reason + "; " + left + end;
@@ -135,7 +135,7 @@ function stateDetail(b) {
 const STATES = ["down", "ejected", "maintenance", "draining", "leaving", "up"];
 
 const BACKEND = [
-  ["State", b => "state " + b.state, b => `${b.state} for ${span(b.since)}`, stateDetail, b => STATES.indexOf(b.state)],
+  ["State", b => "state " + (isWeightless(b) ? "weightless" : b.state), b => `${b.state} for ${span(b.since)}`, stateDetail, b => STATES.indexOf(b.state)],
   ["Last check", b => !b.checks?.last ? "" : b.checks.last.said === null ? "good" : "bad",
     b => !b.checks.last ? "–" : b.checks.last.said === null ? b.checks.last.result : CODE_OF(b.checks.last.result) + b.checks.last.result,
     b => checkDetail(b.checks), b => b.checks.last?.took_ms ?? -1],
@@ -148,7 +148,7 @@ const BACKEND = [
   ["Weight", () => "n", b => b.weight, b => b.backup ? "backup" : b.weight_share > 0 && b.weight_share < 1 ? percent(b.weight_share * 100) + " now" : "", b => b.weight],
 ];
 const SESSION = [
-  ["Service", () => "service", s => s.service ?? "–", () => "", s => s.service ?? ""],
+  ["Service", () => "service", s => s.service ?? "default", () => "", s => s.service ?? "default"],
   ["Backend", () => "", s => s.backend ?? "–", s => s.stage, s => s.backend ?? ""],
   ["Age", () => "n", s => age(s.age_ms), () => "", s => s.age_ms],
   ["To client", () => "n", s => bytes(s.bytes_down), () => "", s => s.bytes_down],

@@ -1,14 +1,18 @@
 //! What else is asked of a change of the settings, and what it would replace.
 
+use std::sync::Arc;
+
 use crate::config::{Config, Edit};
 
 /// What else is asked of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EditTerms {
     /// A backend that comes takes no sessions from the beginning.
     pub(crate) drained: bool,
     /// Nothing of that name may be there: it would be replaced.
     pub(crate) only_new: bool,
+    /// Who asks: from where or by whom, with that preposition.
+    pub(crate) who: Arc<str>,
 }
 
 /// What an edit does besides changing the document.
@@ -18,6 +22,7 @@ pub(super) struct Effects {
     pub(super) edited: Option<(String, String)>,
     /// Those of a backend that takes no sessions from the beginning.
     pub(super) drain: Option<(String, String)>,
+    pub(super) who: Arc<str>,
 }
 
 /// What has the name already that an edit gives, in words.

@@ -29,13 +29,13 @@ pub(super) fn known(shared: &Shared) -> Vec<KnownBackend> {
 }
 
 /// Keeps new sessions away from a backend that has just come, before it can get any.
-pub(super) fn drain(shared: &Shared, pool: &str, name: &str) {
+pub(super) fn drain(shared: &Shared, pool: &str, name: &str, who: &str) {
     let pools = shared.pools().into_iter();
     for pool in pools.filter(|it| it.name() == pool) {
         let backends = pool.backends().into_iter();
         for backend in backends.filter(|backend| backend.name() == name) {
             // It is one of the pool's.
-            let _ = pool.set_admin_state(backend.id(), AdminState::Drain, "by whoever added it");
+            let _ = pool.set_admin_state(backend.id(), AdminState::Drain, who);
         }
     }
 }

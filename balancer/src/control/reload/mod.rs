@@ -129,7 +129,8 @@ impl Reloader {
         };
         let drain = edited.clone().filter(|_| terms.drained);
         let source = move || Config::of_document(&document);
-        self.take_on(shared, source, Some(Effects { edited, drain }))
+        let who = terms.who;
+        self.take_on(shared, source, Some(Effects { edited, drain, who }))
             .await
     }
 
@@ -143,13 +144,15 @@ impl Reloader {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
         let is_edit = edit.is_some();
-        let drain = edit.as_ref().and_then(|edit| edit.drain.clone());
         let edited = edit.as_ref().map(|edit| edit.edited.clone());
+        let effects = edit.clone();
         let validated = self.validate(shared, &before.config, source, edit).await;
         let outcome = match validated {
             Ok(validated) => {
                 kept_weights::forget(shared, edited.as_ref().map(Option::as_ref));
-                let done = self.apply(shared, &before.config, validated, drain).await;
+                let done = self
+                    .apply(shared, &before.config, validated, effects.as_ref())
+                    .await;
                 let (config, changes) = done;
                 settings.config = Arc::new(config);
                 settings.generation += 1;
@@ -214,7 +217,7 @@ impl Reloader {
         shared: &Arc<Shared>,
         before: &Config,
         validated: Validated,
-        drain: Option<(String, String)>,
+        edit: Option<&Effects>,
     ) -> (Config, Changes) {
         let Validated {
             config,
@@ -228,9 +231,12 @@ impl Reloader {
 
         let rules = ProcessRules::new(&config, secrets);
         shared.rules.store(Arc::new(rules));
-        self.set_pools(shared, before, &config, backends);
-        if let Some((pool, name)) = drain {
-            known_backends::drain(shared, &pool, &name);
+        let who = edit.map(|edit| &edit.who);
+        self.set_pools(shared, before, &config, backends, who);
+        if let Some(edit) = edit
+            && let Some((pool, name)) = &edit.drain
+        {
+            known_backends::drain(shared, pool, name, &edit.who);
         }
         let sessions = shared.sessions_set();
         self.set_services(shared, &config, sockets);

@@ -12,13 +12,15 @@ use crate::data_path::shared::Shared;
 use crate::data_path::upstream::Upstream;
 
 impl Reloader {
-    /// `backends` are those with an address, for each pool of `config`.
+    /// `backends` are those with an address, for each pool of `config`; `who` is the operator who wants that, where it is not the
+    /// settings file.
     pub(super) fn set_pools(
         &self,
         shared: &Arc<Shared>,
         before: &Config,
         config: &Config,
         backends: Vec<Vec<BackendSpec>>,
+        who: Option<&Arc<str>>,
     ) {
         let old = before.pool_plans();
         let known = shared.upstreams.load_full();
@@ -28,7 +30,7 @@ impl Reloader {
             upstreams.push(match upstream {
                 Some(upstream) => {
                     let old = old.iter().find(|old| old.name == plan.name);
-                    self.change(upstream, old.copied(), plan, fixed);
+                    self.change(upstream, old.copied(), plan, fixed, who);
                     Arc::clone(upstream)
                 }
                 None => self.begin(shared, plan, fixed),
@@ -41,7 +43,7 @@ impl Reloader {
             // Its backends leave, each with its last session; until then it is shown.
             self.pools
                 .set_backends(gone.pool.name(), Vec::new(), &Config::default(), None);
-            gone.pool.replace(Vec::new());
+            gone.pool.empty(who);
             if gone.pool.leaving().is_empty() {
                 self.pools.remove(gone.pool.name());
             } else {
@@ -78,13 +80,14 @@ impl Reloader {
         old: Option<PoolPlan<'_>>,
         plan: PoolPlan<'_>,
         fixed: Vec<BackendSpec>,
+        who: Option<&Arc<str>>,
     ) {
         let config = plan.settings;
         let pool = &upstream.pool;
         let old_groups = old.map_or(&[][..], |old| &old.settings.groups);
         let mut backends = fixed.clone();
         backends.extend(found_before(&pool.backends(), old_groups, &config.groups));
-        pool.reconfigure(backends, config.balance, config.health);
+        pool.reconfigure(backends, config.balance, config.health, who);
         upstream.set_rules(config);
         let servers = old.map(|old| &old.settings.dns_servers);
         let resolver =

@@ -103,6 +103,8 @@ pub enum Reason {
     Agent(AgentWish),
     /// It is no longer in the settings.
     NotNamed,
+    /// An operator has taken it out of the settings: by whom or from where, with that preposition.
+    Removed(Arc<str>),
     /// Its address was found in DNS, and no longer is; or the settings no longer say to look for it.
     NotResolved,
 }
@@ -125,7 +127,7 @@ impl Reason {
             Self::Set(..) => "admin",
             Self::Agent(_) => "agent",
             // What it is called where it is counted does not depend on who named it.
-            Self::NotNamed | Self::NotResolved => "not-named",
+            Self::NotNamed | Self::Removed(_) | Self::NotResolved => "not-named",
         }
     }
 }
@@ -160,6 +162,7 @@ impl fmt::Display for Reason {
             Self::Set(state, who) => write!(f, "set to {} {who}", state.label()),
             Self::Agent(wish) => write!(f, "its agent says {wish}"),
             Self::NotNamed => f.write_str("no longer in the settings"),
+            Self::Removed(who) => write!(f, "removed {who}"),
             Self::NotResolved => f.write_str("no longer in DNS or in the settings"),
         }
     }

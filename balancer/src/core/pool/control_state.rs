@@ -55,11 +55,19 @@ impl Core {
     }
 
     /// Takes on the attributes that settings or DNS give to a backend that stays, but not the weight if an operator has set one.
-    pub(super) fn assign(&mut self, backend: &Backend, mut given: Attributes, is_resolved: bool) {
+    /// `who`: the operator who has changed the settings, if one has.
+    pub(super) fn assign(
+        &mut self,
+        backend: &Backend,
+        mut given: Attributes,
+        is_resolved: bool,
+        who: Option<&Arc<str>>,
+    ) {
         given.weight = self.weight_of(backend, given.weight, is_resolved);
-        let who = match is_resolved {
-            true => "in DNS or in the settings",
-            false => "in the settings",
+        let who = match who {
+            Some(who) => who,
+            None if is_resolved => "in DNS or in the settings",
+            None => "in the settings",
         };
         self.note_weight(backend, given.weight, who);
         backend.set_attributes(given);
@@ -121,14 +129,10 @@ impl Core {
     pub(super) fn leave(
         &mut self,
         backend: Arc<Backend>,
-        is_resolved: bool,
+        reason: Reason,
         events: Option<&Events>,
         now: Instant,
     ) {
-        let reason = match is_resolved {
-            true => Reason::NotResolved,
-            false => Reason::NotNamed,
-        };
         let transition = leaving::transition(&backend, reason.clone());
         backend.count_transition(&transition);
         if let Some(events) = events {

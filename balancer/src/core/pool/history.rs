@@ -49,9 +49,10 @@ pub(crate) enum Change {
         from: State,
         who: Arc<str>,
     },
-    /// It is new in the pool. `is_resolved`: its address was found in DNS.
+    /// It is new in the pool. `is_resolved`: its address was found in DNS; `who`: the operator who has added it.
     Added {
         is_resolved: bool,
+        who: Option<Arc<str>>,
     },
 }
 

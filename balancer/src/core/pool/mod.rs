@@ -72,7 +72,7 @@ use crate::core::backend::{Assigned, Backend, BackendSpec, CheckReport, HealthRe
 use crate::core::balance::{BackendId, Cursor, Policy};
 use crate::core::group_member::could_be_member;
 use crate::core::health::{
-    AdminState, AgentWish, Changes, EligibleBackends, HealthRules, Pace, Signal,
+    AdminState, AgentWish, Changes, EligibleBackends, HealthRules, Pace, Reason, Signal,
 };
 use crate::core::shortage::Shortages;
 use crate::core::tls::BackendTls;
@@ -131,7 +131,7 @@ impl Pool {
             shortages: identity.shortages,
         };
         let mut core = pool.core();
-        pool.set_backends(&mut core, backends, false, Instant::now());
+        pool.set_backends(&mut core, backends, false, None, Instant::now());
         drop(core);
         pool
     }
@@ -233,20 +233,35 @@ impl Pool {
         self.follow(backends, true, now);
     }
 
+    /// Takes all backends out, as the pool is no longer in the settings. `who`: the operator who has removed it, if one has.
+    pub(crate) fn empty(&self, who: Option<&Arc<str>>) {
+        let mut core = self.core();
+        self.set_backends(&mut core, Vec::new(), true, who, Instant::now());
+        drop(core);
+        self.welcome(&[]);
+    }
+
     /// Like [`Self::replace_at`]; without `eased`, new backends start at their full weight, as at the start of the balancer.
     pub fn follow(&self, backends: Vec<BackendSpec>, eased: bool, now: Instant) {
         let mut core = self.core();
-        let come = self.set_backends(&mut core, backends, eased, now);
+        let come = self.set_backends(&mut core, backends, eased, None, now);
         drop(core);
         self.welcome(&come);
     }
 
-    /// Replaces the backends, the policy and the rules in one step.
-    pub fn reconfigure(&self, backends: Vec<BackendSpec>, policy: Policy, rules: HealthRules) {
+    /// Replaces the backends, the policy and the rules in one step. `who`: the operator who wants that, where it is not the
+    /// settings file.
+    pub fn reconfigure(
+        &self,
+        backends: Vec<BackendSpec>,
+        policy: Policy,
+        rules: HealthRules,
+        who: Option<&Arc<str>>,
+    ) {
         let mut core = self.core();
         core.policy = policy;
         core.registry.set_rules(rules);
-        let come = self.set_backends(&mut core, backends, true, Instant::now());
+        let come = self.set_backends(&mut core, backends, true, who, Instant::now());
         drop(core);
         self.welcome(&come);
     }
@@ -264,6 +279,7 @@ impl Pool {
         core: &mut Core,
         specs: Vec<BackendSpec>,
         eased: bool,
+        who: Option<&Arc<str>>,
         now: Instant,
     ) -> Vec<Arc<Backend>> {
         // Each name once.
@@ -285,7 +301,7 @@ impl Pool {
                 Some(backend) => {
                     known.remove(spec.name.as_str());
                     let differs = backend.own() != spec.attributes.own;
-                    core.assign(backend, spec.attributes, is_resolved(backend));
+                    core.assign(backend, spec.attributes, is_resolved(backend), who);
                     if differs {
                         backend.checker.notify_one();
                     }
@@ -306,12 +322,17 @@ impl Pool {
         }
         // Those of the start are no news.
         for backend in come.iter().filter(|_| eased) {
-            let is_resolved = is_resolved(backend);
-            core.history.note(backend, Change::Added { is_resolved });
+            let (is_resolved, who) = (is_resolved(backend), who.cloned());
+            core.history
+                .note(backend, Change::Added { is_resolved, who });
         }
         for gone in before.iter().filter(|it| known.contains_key(it.name())) {
-            let is_resolved = is_resolved(gone);
-            core.leave(Arc::clone(gone), is_resolved, self.events.get(), now);
+            let reason = match who {
+                Some(who) => Reason::Removed(Arc::clone(who)),
+                None if is_resolved(gone) => Reason::NotResolved,
+                None => Reason::NotNamed,
+            };
+            core.leave(Arc::clone(gone), reason, self.events.get(), now);
         }
         self.apply(core, changes, now);
         come

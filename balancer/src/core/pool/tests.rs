@@ -407,7 +407,7 @@ fn weights_and_new_backends_are_among_the_changes() {
     let rules = Config::default().health;
     let all = vec![heavier, spec("b", 2), spec("files-10-0-0-7", 3)];
     pool.forget_weights(None);
-    pool.reconfigure(all, Policy::RoundRobin, rules);
+    pool.reconfigure(all, Policy::RoundRobin, rules, None);
     assert_eq!(pool.outage_since(), None);
     let told = pool.latest_changes(4).into_iter();
     let told: Vec<_> = told
@@ -416,8 +416,8 @@ fn weights_and_new_backends_are_among_the_changes() {
     let expected = [
         ("a", r#"Weight { from: 1, to: 0, who: "by ops" }"#),
         ("a", r#"Weight { from: 0, to: 3, who: "in the settings" }"#),
-        ("b", "Added { is_resolved: false }"),
-        ("files-10-0-0-7", "Added { is_resolved: true }"),
+        ("b", "Added { is_resolved: false, who: None }"),
+        ("files-10-0-0-7", "Added { is_resolved: true, who: None }"),
     ]
     .map(|(name, change)| (name.to_owned(), change.to_owned()));
     assert_eq!(told, expected);
@@ -448,7 +448,7 @@ fn a_weight_set_by_an_operator_outlives_an_answer_of_dns() {
     assert!(!pool.is_set_otherwise());
     pool.set_weight(id, 5, "by ops").unwrap();
     // Other settings change nothing about that, until they are read again.
-    let again = || pool.reconfigure(named(), Policy::RoundRobin, Config::default().health);
+    let again = || pool.reconfigure(named(), Policy::RoundRobin, Config::default().health, None);
     pool.forget_weights(Some("a"));
     again();
     assert_eq!(weights(), [1, 5, 1]);

@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::super::table::{Align, aligned, printable};
 
 /// So much of the last column, which is text, is worth more than columns that matter less.
-pub(super) const TEXT: usize = 16;
+pub(super) const TEXT: usize = 12;
+/// And so much of it is worth more than the end of a long name.
+const LEAST_TEXT: usize = 8;
 
 /// What a line looks like; the terminal's own colours, so that they suit its background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +58,8 @@ pub(super) struct Column {
     pub(super) rank: u8,
     /// What its cells usually need, so that it does not come and go with them; 0: it is that of the longest cell.
     usual: usize,
+    /// Whether its longer cells are cut in the middle where the others leave them no room.
+    is_name: bool,
     /// Behind the head: how the rows are sorted by it.
     arrow: &'static str,
 }
@@ -67,6 +71,7 @@ impl Column {
             align,
             rank,
             usual,
+            is_name: false,
             arrow: "",
         }
     }
@@ -110,6 +115,14 @@ pub(super) const fn right(head: &'static str, rank: u8, usual: usize) -> Column 
     Column::new(head, Align::Right, rank, usual)
 }
 
+/// A column of names, which can have any length.
+pub(super) const fn name(head: &'static str, rank: u8, usual: usize) -> Column {
+    Column {
+        is_name: true,
+        ..Column::new(head, Align::Left, rank, usual)
+    }
+}
+
 /// Cells with the style of each.
 pub(super) type Row = Vec<(String, Style)>;
 
@@ -130,8 +143,9 @@ pub(super) fn lines(
     let longest: Vec<usize> = (0..columns.len()).map(longest).collect();
     let each = || columns.iter().zip(&longest);
     let needed: Vec<usize> = each().map(|(column, it)| column.needed(*it)).collect();
-    let widths: Vec<usize> = each().map(|(column, it)| column.width(*it)).collect();
+    let mut widths: Vec<usize> = each().map(|(column, it)| column.width(*it)).collect();
     let shown = chosen_columns(columns, &needed, width);
+    shorten_names(columns, &shown, &needed, &mut widths, width);
     let heads = columns.iter().map(|column| (column.title(), Style::Head));
     let mut lines = vec![line(
         &shown,
@@ -176,6 +190,28 @@ fn chosen_columns(columns: &[Column], needed: &[usize], width: usize) -> Vec<usi
     }
 }
 
+/// Names get what the other columns leave, and no less than they usually need.
+fn shorten_names(
+    columns: &[Column],
+    shown: &[usize],
+    needed: &[usize],
+    widths: &mut [usize],
+    width: usize,
+) {
+    let least = |&index: &usize| match columns[index] {
+        column if column.is_name => needed[index],
+        _ if index + 1 == columns.len() => needed[index].min(LEAST_TEXT),
+        _ => widths[index],
+    };
+    let sum: usize = shown.iter().map(|index| least(index) + 2).sum();
+    let mut free = (width + 2).saturating_sub(sum);
+    for &index in shown.iter().filter(|&&index| columns[index].is_name) {
+        let more = widths[index].saturating_sub(needed[index]).min(free);
+        widths[index] = needed[index] + more;
+        free -= more;
+    }
+}
+
 fn line(
     shown: &[usize],
     columns: &[Column],
@@ -191,7 +227,11 @@ fn line(
             continue;
         };
         let is_last = place + 1 == shown.len();
-        let cell = aligned(&printable(cell), widths[index], columns[index].align);
+        let cell = match columns[index].is_name {
+            true => cut_middle(&printable(cell), widths[index]),
+            false => printable(cell),
+        };
+        let cell = aligned(&cell, widths[index], columns[index].align);
         let cell = match is_last {
             true => cut(cell.trim_end(), left),
             false => cut(&cell, left),
@@ -227,6 +267,19 @@ pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
     }
     lines.push(line);
     lines.iter().map(|line| cut(line, width)).collect()
+}
+
+/// The same with the sign in the middle: names of one kind often differ at their ends.
+fn cut_middle(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let begin: String = text.chars().take(kept.div_ceil(2)).collect();
+    let end: String = text.chars().skip(count - kept / 2).collect();
+    let sign = if width > 0 { "…" } else { "" };
+    format!("{begin}{sign}{end}")
 }
 
 /// No more than `width` characters, with a sign where something is missing.
@@ -296,6 +349,31 @@ mod tests {
         let rows = [row(["server", "1234.5 MB/s", "3 checks failed"])];
         let line = lines(&columns, &rows, 0..1, 36, None, false).remove(1);
         assert_eq!(line, "server  1234.5 MB/s  3 checks failed");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_no_column_goes_for_it() {
+        let columns = [
+            name("NAME", 0, 8),
+            right("RX", 2, 9),
+            left("REASON", 1, TEXT),
+        ];
+        let at = |name: &str, width| {
+            let rows = [row([name, "0 B/s", "3 checks failed"])];
+            lines(&columns, &rows, 0..1, width, None, false)
+        };
+        let long = "a-backend-of-a-name-that-has-no-end-number-42";
+        for width in [20, 24, 33, 40, 80] {
+            let [short, long] = ["b1", long].map(|name| at(name, width));
+            let heads = |lines: &[String]| lines[0].split_whitespace().count();
+            assert_eq!(heads(&short), heads(&long), "{width}");
+            assert!(long[1].chars().count() <= width, "{long:?}");
+        }
+        assert_eq!(at(long, 34)[1], "a-back…ber-42      0 B/s  3 check…");
+        assert!(at(long, 90)[1].starts_with(long));
+        assert_eq!(cut_middle("abcdef", 5), "ab…ef");
+        assert_eq!(cut_middle("abcdef", 4), "ab…f");
+        assert_eq!([cut_middle("abc", 1), cut_middle("abc", 0)], ["…", ""]);
     }
 
     #[test]

@@ -53,9 +53,19 @@ pub(super) fn key_line(state: &State, width: usize) -> String {
         "" => "",
         _ => find.trim_start_matches("/ "),
     };
+    // The same words, without what they are of.
+    let terse = |said: &str| said.replace("sort:", "").replace("view:", "");
+    let (sorted_tersely, seen_tersely) = (terse(&sorted), terse(&seen));
     let lines = [
         vec!["q quit", "? keys", &sorted, &find, &seen, acts],
-        vec!["q", "? keys", &sorted, &find, &seen, acts],
+        vec![
+            "q quit",
+            "? keys",
+            &sorted_tersely,
+            &find,
+            &seen_tersely,
+            acts,
+        ],
         vec!["q quit", "? keys", &sorted, &find, &seen],
         vec!["q quit", "? keys", &sort, only_filter, &view],
         vec!["q quit", "? keys", only_filter],

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -115,7 +116,7 @@ impl Top {
                 Err(RecvTimeoutError::Timeout) => Next::Keep,
                 Err(RecvTimeoutError::Disconnected) => Next::End,
             };
-            let has_aged = self.state.grow_old(self.silence());
+            let has_aged = self.state.grow_old(self.silence()) | self.state.forget(Instant::now());
             match next {
                 Next::End => return Ok(()),
                 Next::Keep if !has_aged => {}
@@ -130,14 +131,15 @@ impl Top {
         match input {
             Input::Event(_) | Input::Resized => {}
             Input::Lost(error) => self.state.lost = Some(error.to_string()),
-            Input::Changed(news) => self.state.news = news,
+            Input::Changed(news) => self.state.tell(timed(&news)),
             Input::Keys(bytes) => {
                 for key in keys(&bytes) {
                     match self.state.press(key, &self.status) {
                         Wish::Show => {}
                         Wish::Quit => return Next::End,
                         Wish::Do(change) => {
-                            self.state.news = format!("asked to {} …", change.said());
+                            let asked = format!("asked to {} …", change.said());
+                            self.state.tell(timed(&asked));
                             // It ends with the program.
                             let _ = self.changes.send(change);
                         }
@@ -160,6 +162,11 @@ impl Top {
     }
 }
 
+/// With the time, as the page has it.
+fn timed(news: &str) -> String {
+    format!("{} UTC: {news}", Utc::now().format("%H:%M:%S"))
+}
+
 /// Makes changes, one after the other, and tells what became of each.
 fn act(client: Client, sender: Sender<Input>) -> Sender<Change> {
     let (changes, wanted) = mpsc::channel::<Change>();
@@ -169,6 +176,9 @@ fn act(client: Client, sender: Sender<Input>) -> Sender<Change> {
             let path = format!("/api/v1/backends/{name}/{}", change.to);
             let news = match client.ask("POST", &path, "") {
                 Ok(_) => format!("done: {}", change.said()),
+                Err(CtlError::Unanswered(_)) => {
+                    format!("no answer, may still be done: {}", change.said())
+                }
                 Err(error) => format!("not done: {error}"),
             };
             if sender.send(Input::Changed(news)).is_err() {

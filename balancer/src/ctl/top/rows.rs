@@ -2,7 +2,7 @@
 
 use super::super::answer::{Backend, Service, Session, Status};
 use super::super::view;
-use super::columns::{Column, Row, Style, TEXT, left, right};
+use super::columns::{Column, Row, Style, TEXT, left, name, right};
 use crate::config::DEFAULT_NAME;
 use crate::observe::units;
 
@@ -10,8 +10,8 @@ use crate::observe::units;
 pub(super) const SERVICE: &str = "SERVICE";
 
 pub(super) const BACKENDS: [Column; 14] = [
-    left("NAME", 0, 0),
-    left(SERVICE, 6, 0),
+    name("NAME", 0, 8),
+    name(SERVICE, 6, 8),
     left("STATE", 0, 7),
     right("FOR", 3, 6),
     left("CHECK", 8, 14),
@@ -26,8 +26,8 @@ pub(super) const BACKENDS: [Column; 14] = [
     left("REASON", 2, TEXT),
 ];
 pub(super) const SERVICES: [Column; 9] = [
-    left("NAME", 0, 0),
-    left("POOL", 3, 0),
+    name("NAME", 0, 8),
+    name("POOL", 3, 8),
     right("OPEN", 0, 4),
     right("LIMIT", 4, 5),
     right("NEW", 1, 6),
@@ -37,9 +37,9 @@ pub(super) const SERVICES: [Column; 9] = [
     left("LISTEN", 5, TEXT),
 ];
 pub(super) const OPEN_SESSIONS: [Column; 9] = [
-    left("CLIENT", 0, 19),
-    left(SERVICE, 4, 8),
-    left("BACKEND", 0, 7),
+    name("CLIENT", 0, 19),
+    name(SERVICE, 4, 8),
+    name("BACKEND", 0, 7),
     right("AGE", 0, 6),
     right("RX", 3, 8),
     right("TX", 2, 8),
@@ -96,6 +96,7 @@ fn byte_rate(per_second: f64) -> (String, Style) {
 
 pub(super) fn row(status: &Status, backend: &Backend) -> Row {
     let state = match backend.state.as_str() {
+        "up" if backend.is_weightless() => Style::Warning,
         "up" => Style::Good,
         "down" | "ejected" => Style::Bad,
         _ => Style::Warning,
@@ -155,7 +156,7 @@ pub(super) fn session_row(session: &Session) -> Row {
     let named = |name: &Option<String>| plain(name.clone().unwrap_or_else(|| "–".to_owned()));
     vec![
         plain(session.client.clone()),
-        named(&session.service),
+        plain(view::service_of(session)),
         named(&session.backend),
         plain(view::session_age(session)),
         plain(units::bytes(session.bytes_up as f64)),

@@ -215,7 +215,7 @@ fn backends(
     cropped(&columns, &rows, chosen, high, width, colours)
 }
 
-/// What did not fit into the column of reasons, of the chosen backend and of those that are not up: in full, where nothing else
+/// What did not fit into the columns of names and reasons, of the chosen backend and of those that do not serve: in full, where nothing else
 /// needs the room.
 fn whole_reasons(
     all: &[&Backend],
@@ -224,17 +224,15 @@ fn whole_reasons(
     width: usize,
     room: usize,
 ) -> Vec<String> {
-    let is_cut = |reason: &str| !shown.iter().any(|line| line.contains(reason));
+    let is_cut = |text: &str| !shown.iter().any(|line| line.contains(text));
     let places = 0..all.len();
-    let troubled = places.filter(|&place| Some(place) != chosen && all[place].state != "up");
+    let troubled = places.filter(|&place| Some(place) != chosen && all[place].is_troubled());
     let wanted = chosen.into_iter().chain(troubled);
     let reasons = wanted.filter_map(|place| all.get(place));
-    let reasons = reasons.map(|backend| (backend, printable(&view::reason(backend))));
-    let cut_off = reasons.filter(|(_, reason)| is_cut(reason));
-    let lines = cut_off.flat_map(|(backend, reason)| {
-        let said = format!("{}: {reason}", printable(&backend.full_name()));
-        wrapped(&said, width, 2)
-    });
+    let texts = reasons
+        .map(|backend| [backend.full_name(), view::reason(backend)].map(|text| printable(&text)));
+    let cut_off = texts.filter(|texts| texts.iter().any(|text| is_cut(text)));
+    let lines = cut_off.flat_map(|[name, reason]| wrapped(&format!("{name}: {reason}"), width, 2));
     lines.take(room).collect()
 }
 

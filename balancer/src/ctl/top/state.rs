@@ -1,14 +1,19 @@
 //! What keys have changed about the view: order, filter, the chosen backend, an open question. Decides without I/O.
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::super::answer::{Backend, Session, Status};
+use super::super::view;
 use super::keys::Key;
+use super::sort::{Sort, arrow};
 use super::totals::LeftOut;
 
 /// Rows that a page of keys moves by.
 const PAGE: isize = 10;
+/// What was told is soon old news, as on the page.
+const NEWS: Duration = Duration::from_secs(15);
 
 /// What is shown below the totals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,103 +32,6 @@ impl Panel {
             Self::Sessions => "sessions",
             Self::Services => "services",
         }
-    }
-}
-
-/// What backends and sessions are sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Sort {
-    #[default]
-    Configured,
-    Name,
-    State,
-    Open,
-    Rx,
-    Tx,
-    Errors,
-}
-
-impl Sort {
-    const ALL: [Self; 7] = [
-        Self::Configured,
-        Self::Name,
-        Self::State,
-        Self::Open,
-        Self::Rx,
-        Self::Tx,
-        Self::Errors,
-    ];
-
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Configured => "config",
-            Self::Name => "name",
-            Self::State => "state",
-            Self::Open => "open",
-            Self::Rx => "RX",
-            Self::Tx => "TX",
-            Self::Errors => "err",
-        }
-    }
-
-    /// The head of the column of backends that has it.
-    pub(super) fn column(self) -> Option<&'static str> {
-        match self {
-            Self::Configured => None,
-            Self::Name => Some("NAME"),
-            Self::State => Some("STATE"),
-            Self::Open => Some("OPEN"),
-            Self::Rx => Some("RX"),
-            Self::Tx => Some("TX"),
-            Self::Errors => Some("ERR"),
-        }
-    }
-
-    /// Sessions have figures of their own.
-    pub(super) fn column_of_sessions(self) -> &'static str {
-        match self {
-            Self::Rx => "RX",
-            Self::Tx => "TX",
-            _ => "RATE",
-        }
-    }
-
-    /// Whether the highest comes first.
-    fn descends(self) -> bool {
-        matches!(self, Self::Open | Self::Rx | Self::Tx | Self::Errors)
-    }
-
-    fn next(self) -> Self {
-        let mut all = Self::ALL.into_iter().cycle();
-        all.find(|sort| *sort == self);
-        all.next().unwrap_or_default()
-    }
-
-    /// Of figures the highest come first; of states those that need somebody.
-    fn compare(self, a: &Backend, b: &Backend) -> Ordering {
-        let urgent = |backend: &Backend| match backend.state.as_str() {
-            "down" => 0,
-            "ejected" => 1,
-            "up" => 3,
-            _ => 2,
-        };
-        match self {
-            Self::Configured => Ordering::Equal,
-            Self::Name => a.full_name().cmp(&b.full_name()),
-            Self::State => urgent(a).cmp(&urgent(b)),
-            Self::Open => b.active.cmp(&a.active),
-            Self::Rx => b.rates.bytes_up.total_cmp(&a.rates.bytes_up),
-            Self::Tx => b.rates.bytes_down.total_cmp(&a.rates.bytes_down),
-            Self::Errors => b.errors.cmp(&a.errors),
-        }
-    }
-}
-
-/// As other programs of this kind show it.
-fn arrow(descends: bool) -> &'static str {
-    match descends {
-        true => "▼",
-        false => "▲",
     }
 }
 
@@ -190,6 +98,8 @@ pub(super) struct State {
     chosen: Option<String>,
     /// What became of the last change.
     pub(super) news: String,
+    /// Since when that is there.
+    told: Option<Instant>,
     /// Of the totals.
     pub(super) left_out: LeftOut,
     /// Why there is no answer.
@@ -204,6 +114,26 @@ impl State {
         let seconds = silence.map(|silence| silence.as_secs());
         let before = std::mem::replace(&mut self.silent, seconds);
         before != seconds
+    }
+
+    /// Takes away news that are old; returns whether there were such.
+    pub(super) fn forget(&mut self, now: Instant) -> bool {
+        if self.news.is_empty() {
+            self.told = None;
+            return false;
+        }
+        let told = *self.told.get_or_insert(now);
+        let is_old = now.saturating_duration_since(told) >= NEWS;
+        if is_old {
+            self.news.clear();
+        }
+        is_old
+    }
+
+    /// Tells something in the last line, in place of what was there.
+    pub(super) fn tell(&mut self, news: String) {
+        self.news = news;
+        self.told = None;
     }
 
     /// How backends are sorted; nothing where they stand as in the settings.
@@ -246,9 +176,9 @@ impl State {
     pub(super) fn sessions<'a>(&self, status: &'a Status) -> Vec<&'a Session> {
         let wanted = self.filter.to_lowercase();
         let matches = |session: &&Session| {
-            let named = [&session.service, &session.backend];
-            let mut texts = named.into_iter().flatten().chain([&session.client]);
-            wanted.is_empty() || texts.any(|it| it.to_lowercase().contains(&wanted))
+            let backend = session.backend.clone().unwrap_or_default();
+            let texts = [view::service_of(session), backend, session.client.clone()];
+            wanted.is_empty() || texts.iter().any(|it| it.to_lowercase().contains(&wanted))
         };
         let all = status.top_sessions.iter().flatten();
         let mut all: Vec<_> = all.filter(matches).collect();
@@ -294,7 +224,7 @@ impl State {
             Prompt::Filter => self.press_in_filter(key),
             Prompt::Confirm(change) if key == Key::Char('y') => return Wish::Do(change),
             // Anything else is a no.
-            Prompt::Confirm(_) => "nothing was changed".clone_into(&mut self.news),
+            Prompt::Confirm(_) => self.tell("nothing was changed".to_owned()),
             Prompt::Keys if key != Key::Interrupt => {}
             Prompt::None | Prompt::Keys => return self.press_anywhere(key, status),
         }
@@ -347,7 +277,7 @@ impl State {
 
     fn confirm(&mut self, to: &'static str, status: &Status) {
         if !matches!(self.panel, Panel::Backends) {
-            "choose a backend in the view of backends: tab".clone_into(&mut self.news);
+            self.tell("choose a backend in the view of backends: tab".to_owned());
             return;
         }
         // Only what is on the screen is acted on.
@@ -363,7 +293,7 @@ impl State {
                     is_last,
                 });
             }
-            None => "choose a backend first: up, down".clone_into(&mut self.news),
+            None => self.tell("choose a backend first: up, down".to_owned()),
         }
     }
 }

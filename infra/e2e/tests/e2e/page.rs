@@ -335,6 +335,13 @@ fn columns_are_sorted_by_click_and_by_key(_: &World) {
     assert_eq!(page.value(state), "descending");
     page.press("Enter", 13);
     becomes(&mut page, order, &json!("bca"));
+    // The chart says what its tile does.
+    for name in ["active", "fresh", "down", "cpu"] {
+        page.value(&format!("chart.choose('{name}')"));
+        let both =
+            format!("byId('chart-value').textContent === 'now: ' + byId('now-{name}').textContent");
+        becomes(&mut page, &both, &json!(true));
+    }
     // A tile is chosen, and the big chart shows it; the cross is moved from the keyboard.
     page.value("document.querySelector('[data-plot=memory] button').focus()");
     page.press("Enter", 13);

@@ -4,6 +4,7 @@ use e2e::browser::{Browser, DevTools};
 use e2e::fleet::Balancer;
 use e2e::raw_backend::RawBackend;
 use e2e::scratch::Scratch;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::page::{becomes, change, said};
@@ -55,6 +56,17 @@ fn actions_are_told_until_they_are_out_of_date(_: &World) {
     page.value("change('POST', 'api/v1/backends/three/drain', undefined, 'drain three', '', null)");
     let failed = said(&mut page, "#news");
     assert!(failed.contains(": Could not drain three: "), "{failed}");
+    // While the balancer hangs, it is said that it was asked; once it is gone, that nobody knows.
+    balancer.process.signal(Signal::STOP);
+    page.value(
+        "void change('POST', 'api/v1/backends/two/drain', undefined, 'drain two', '', null)",
+    );
+    tells(&mut page, "Asked to drain two, no answer yet");
+    balancer.process.signal(Signal::KILL);
+    tells(
+        &mut page,
+        "Asked to drain two, no answer: it may still be done",
+    );
 }
 
 /// To the balancer, a name is not this machine: another one could stand for it.

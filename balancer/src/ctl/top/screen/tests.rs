@@ -1,3 +1,5 @@
+use tokio::time::Instant;
+
 use super::*;
 use crate::ctl::top::keys::Key;
 use crate::ctl::top::state::Wish;
@@ -79,7 +81,7 @@ fn a_small_terminal_shows_state_backends_sessions_and_keys() {
         ["NAME", "STATE", "FOR", "OPEN", "RX", "TX", "REASON"]
     );
     assert!(
-        lines[7].starts_with("b1    down       12 s     1   1.0 MB/s"),
+        lines[7].starts_with("b1        down       12 s     1   1.0 MB/s"),
         "{}",
         lines[7]
     );
@@ -106,7 +108,7 @@ fn keys_sort_filter_and_choose() {
         });
         keys.map(|key| state.press(key, &status)).collect()
     };
-    press(&mut state, "sss");
+    press(&mut state, "sssss");
     assert_eq!(
         (state.sort.label(), names(&state)[0].as_str()),
         ("open", "b29")
@@ -206,13 +208,13 @@ fn services_have_a_column_and_a_panel() {
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("NAME  SERVICE  STATE")),
+            .any(|line| line.starts_with("NAME      SERVICE   STATE")),
         "{lines:#?}"
     );
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("b0    files    up")),
+            .any(|line| line.starts_with("b0        files     up")),
         "{lines:#?}"
     );
     for _ in 0..2 {
@@ -222,7 +224,7 @@ fn services_have_a_column_and_a_panel() {
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("files  default     3      7")),
+            .any(|line| line.starts_with("files     default      3      7")),
         "{lines:#?}"
     );
 }
@@ -348,7 +350,7 @@ fn a_key_shows_the_keys() {
     );
     assert_eq!(lines[23], "any key: back");
     state.press(Key::Char('q'), &status);
-    assert!(shown(&status, &mut state, 24, 80)[23].starts_with("q  ? keys"));
+    assert!(shown(&status, &mut state, 24, 80)[23].starts_with("q quit  ? keys"));
     assert_eq!(state.press(Key::Char('q'), &status), Wish::Quit);
 }
 
@@ -404,10 +406,17 @@ fn the_column_sorted_by_is_there_and_has_an_arrow() {
     for (label, head) in [
         ("name▲", "NAME▲"),
         ("state▲", "STATE▲"),
+        ("for▲", "FOR▲"),
+        ("check▼", "CHECK▼"),
         ("open▼", "OPEN▼"),
+        ("new▼", "NEW▼"),
         ("RX▼", "RX▼"),
         ("TX▼", "TX▼"),
+        ("P50▼", "P50▼"),
+        ("P99▼", "P99▼"),
         ("err▼", "ERR▼"),
+        ("weight▼", "WEIGHT▼"),
+        ("reason▲", "REASON▲"),
     ] {
         state.press(Key::Char('s'), &status);
         let (backends, _, keys) = heads(&mut state, 60);
@@ -416,8 +425,8 @@ fn the_column_sorted_by_is_there_and_has_an_arrow() {
     }
     state.press(Key::Char('S'), &status);
     let (backends, sessions, keys) = heads(&mut state, 60);
-    assert!(backends.contains("ERR▲") && sessions.contains("RATE▲"));
-    assert!(keys.contains("sort:err▲"));
+    assert!(backends.contains("REASON▼") && sessions.contains("RATE▲"));
+    assert!(keys.contains("sort:reason▼"));
     state.press(Key::Char('s'), &status);
     assert!(heads(&mut state, 60).2.contains("sort:config▼"));
 }
@@ -430,7 +439,10 @@ fn the_last_line_names_the_view_and_the_filter_before_keys() {
     let whole =
         "q quit  ? keys  s sort:config  / filter  tab view:backends  d drain  r ready  m maint";
     assert_eq!(foot(&mut state, 100), whole);
-    assert_eq!(foot(&mut state, 80), whole.replace("q quit", "q"));
+    assert_eq!(
+        foot(&mut state, 80),
+        whole.replace("sort:", "").replace("view:", "")
+    );
     state.filter = "mirror1".to_owned();
     let expected = "q quit  ? keys  s sort:config  / filter:mirror1  tab view:backends";
     assert_eq!(foot(&mut state, 80), expected);
@@ -443,6 +455,57 @@ fn the_last_line_names_the_view_and_the_filter_before_keys() {
     assert_eq!(foot(&mut state, 20), "?  filter:mirror1");
     state.press(Key::Tab, &status);
     assert!(foot(&mut state, 70).ends_with("tab view:sessions"));
+}
+
+/// As on the page, what was told goes by itself.
+#[test]
+fn news_are_soon_old() {
+    let mut state = State::default();
+    let start = Instant::now();
+    let after = |seconds| start + Duration::from_secs(seconds);
+    assert!(!state.forget(start));
+    state.tell("done: drain b1".to_owned());
+    assert!(!state.forget(after(1)) && !state.forget(after(15)));
+    // Another one has its own time.
+    state.tell("done: drain b2".to_owned());
+    assert!(!state.forget(after(16)) && !state.forget(after(30)));
+    let foot = |state: &mut State| shown(&status(3, 0), state, 24, 80).pop().unwrap();
+    assert_eq!(foot(&mut state), "done: drain b2");
+    assert!(state.forget(after(31)));
+    assert!(foot(&mut state).starts_with("q quit"));
+}
+
+/// Long names take no column away, and that of the chosen one is there in full.
+#[test]
+fn columns_depend_on_the_width_alone() {
+    let long = "the-backend-in-the-third-row-of-the-2nd-room";
+    for width in [70, 80, 100, 120, 200] {
+        let heads = |name: &str| {
+            let mut status = status(3, 3);
+            name.clone_into(&mut status.pools[0].backends[1].name);
+            for session in status.top_sessions.iter_mut().flatten() {
+                session.backend = Some(name.to_owned());
+            }
+            let mut state = State::default();
+            state.press(Key::Home, &status);
+            state.press(Key::Down, &status);
+            let lines = shown(&status, &mut state, 24, width);
+            let heads = lines
+                .iter()
+                .filter(|line| line.starts_with("NAME") || line.starts_with("CLIENT"));
+            let heads: Vec<Vec<String>> = heads
+                .map(|line| line.split_whitespace().map(str::to_owned).collect())
+                .collect();
+            (heads, lines.join("\n"))
+        };
+        let (expected, _) = heads("b1");
+        let (cut, text) = heads(long);
+        assert_eq!(cut, expected, "{width}");
+        assert!(
+            text.contains("  0-2-1") && text.contains(long),
+            "{width}: {text}"
+        );
+    }
 }
 
 #[test]
