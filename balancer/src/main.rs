@@ -70,7 +70,10 @@ fn main() -> ExitCode {
 fn check_config(flags: &Flags) -> ExitCode {
     let misspelt = misspelt_variables(variables());
     let judged = Config::judge_to_start(&flags.layers(), variable);
-    let doubts = |config: &Config| [config.doubts(), unresolved_names(config)].concat();
+    let doubts = |config: &Config| {
+        let unreachable = config.unreachable_logs();
+        [config.doubts(), unreachable, unresolved_names(config)].concat()
+    };
     match report_config(NAME, misspelt, judged, doubts, counted) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_BAD_START),

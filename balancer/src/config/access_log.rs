@@ -1,16 +1,29 @@
 //! Settings of the access log.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
-use crate::observe::access_log::{Format, Options, Scope, Selection, Target, Wanted};
+use super::settings::Config;
+use crate::observe::access_log::{Format, Options, Scope, Selection, Target, TargetError, Wanted};
 
 /// Default target of the access log.
 pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";
 
 const MAX_SAMPLED: u64 = 1_000_000_000;
+
+impl Config {
+    /// A sentence for each syslog that a start would not reach now, for a check that warns of it.
+    #[must_use]
+    pub fn unreachable_logs(&self) -> Vec<String> {
+        let logs = self.access_logs();
+        let targets: BTreeSet<String> =
+            logs.iter().filter_map(|(it, _)| it.unreachable()).collect();
+        targets.into_iter().collect()
+    }
+}
 
 /// Where the access log is written, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +54,20 @@ pub(super) fn access_log(check: &mut Check, entries: &Entries) -> AccessLogRules
         &key,
         value,
         Some(Target::Stderr),
-        "off, stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash",
+        &format!("off, {TargetError}"),
         |text| match text {
             "off" => Some(None),
             _ => text.parse().ok().map(Some),
         },
     );
-    if let (Some(given), Some(Target::File(path))) = (value, &target) {
-        check.file_place(&key, given.as_str(), path);
+    match (value, &target) {
+        (Some(given), Some(Target::File(path))) => {
+            check.appended_file_place(&key, given.as_str(), path);
+        }
+        (Some(given), Some(Target::Syslog(path))) if check.looks_at_files() && path.is_dir() => {
+            check.problem(&key, given.as_str(), "is a directory, a socket is needed");
+        }
+        _ => {}
     }
     let Entry { key, value } = entries.get("access_log_format");
     let format = check.read_with(
