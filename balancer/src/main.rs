@@ -13,7 +13,8 @@ use netsocket_balancer::{
     unresolved_names, with_tip,
 };
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Judged, Problems, init_log, raise_descriptor_limit, report_config,
+    AdminTarget, CommonCommand, Judged, Problems, init_log, raise_descriptor_limit, reason,
+    report_config,
 };
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
@@ -198,7 +199,10 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
         }
         match Manager::of_process(variable) {
             Ok(manager) => startup.report_to(manager),
-            Err(error) => warn!(%error, "NOTIFY_SOCKET: cannot notify the service manager"),
+            Err(error) => warn!(
+                error = reason(&error),
+                "NOTIFY_SOCKET: cannot notify the service manager"
+            ),
         }
         let shutdown = CancellationToken::new();
         signals.obey(&shutdown, &startup.lifecycle(), &startup.tasks());

@@ -1,29 +1,16 @@
 //! Settings of the access log.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
-use super::settings::Config;
 use crate::observe::access_log::{Format, Options, Scope, Selection, Target, TargetError, Wanted};
 
 /// Default target of the access log.
 pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";
 
 const MAX_SAMPLED: u64 = 1_000_000_000;
-
-impl Config {
-    /// A sentence for each syslog that a start would not reach now, for a check that warns of it.
-    #[must_use]
-    pub fn unreachable_logs(&self) -> Vec<String> {
-        let logs = self.access_logs();
-        let targets: BTreeSet<String> =
-            logs.iter().filter_map(|(it, _)| it.unreachable()).collect();
-        targets.into_iter().collect()
-    }
-}
 
 /// Where the access log is written, and in which format.
 #[derive(Debug, Clone, PartialEq, Eq)]
