@@ -130,16 +130,6 @@ fn of_compose(typed: &Typed, words: &[String]) -> Verdict {
         }
     }
     match (name.as_str(), rest) {
-        ("cp", [from, to]) => {
-            let services: Vec<_> = [from, to]
-                .into_iter()
-                .filter_map(|it| it.split_once(':'))
-                .collect();
-            match services[..] {
-                [(service, path)] if path.starts_with('/') => serves(service),
-                _ => Err("one of both is SERVICE:/PATH".to_owned()),
-            }
-        }
         ("exec", [service, program, words @ ..]) if program == "influx" => {
             serves(service)?;
             influx(words)
