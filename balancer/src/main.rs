@@ -13,7 +13,8 @@ use netsocket_balancer::{
     unresolved_names, with_tip,
 };
 use netsocket_settings::{
-    AdminTarget, CommonCommand, Judged, Problems, init_log, raise_descriptor_limit, report_config,
+    AdminTarget, CommonCommand, Judged, Problems, init_log, raise_descriptor_limit, reason,
+    report_config,
 };
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,10 @@ fn main() -> ExitCode {
 fn check_config(flags: &Flags) -> ExitCode {
     let misspelt = misspelt_variables(variables());
     let judged = Config::judge_to_start(&flags.layers(), variable);
-    let doubts = |config: &Config| [config.doubts(), unresolved_names(config)].concat();
+    let doubts = |config: &Config| {
+        let unreachable = config.unreachable_logs();
+        [config.doubts(), unreachable, unresolved_names(config)].concat()
+    };
     match report_config(NAME, misspelt, judged, doubts, counted) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_BAD_START),
@@ -195,7 +199,10 @@ fn serve(flags: Flags, config: Config, inherited: Inherited) -> anyhow::Result<E
         }
         match Manager::of_process(variable) {
             Ok(manager) => startup.report_to(manager),
-            Err(error) => warn!(%error, "NOTIFY_SOCKET: cannot notify the service manager"),
+            Err(error) => warn!(
+                error = reason(&error),
+                "NOTIFY_SOCKET: cannot notify the service manager"
+            ),
         }
         let shutdown = CancellationToken::new();
         signals.obey(&shutdown, &startup.lifecycle(), &startup.tasks());

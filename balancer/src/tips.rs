@@ -27,14 +27,8 @@ const COMMANDS: [(&str, &[&str]); 21] = [
     ("config", &["save", "diff"]),
     ("set", &["weight", "set-pool", "set-service"]),
 ];
-/// Flags of HAProxy and nginx, and ours.
-const FLAGS: [(&str, &str); 5] = [
-    ("-f", "'--config FILE'"),
-    ("-c", "'--check-config', or '--config FILE'"),
-    ("-t", "'--check-config'"),
-    ("-s", "'ctl reload'; a signal TERM ends the program"),
-    ("-v", "'--version'"),
-];
+/// Flags of programs that ask a server, and ours.
+const ASKING: [&str; 6] = ["--host", "--port", "--server", "--url", "-p", "-s"];
 /// Takes a name only behind a flag.
 const SESSIONS: &str = "netsocket-balancer ctl sessions";
 
@@ -102,12 +96,14 @@ fn with_flag(mut error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
-    let tip = match FLAGS.iter().find(|(other, _)| other == word) {
-        Some((_, ours)) => format!("here this is {ours}"),
-        None if usage(&error).contains(SESSIONS) && !word.starts_with('-') => {
-            format!("for the sessions of a backend, write '--backend {word}'")
-        }
-        None => return with_key_tip(error, &BALANCER),
+    let usage = usage(&error);
+    let flag = word.split('=').next().unwrap_or(word);
+    let tip = if usage.contains(" ctl") && ASKING.contains(&flag) {
+        "the balancer is found by '--admin IP:PORT', or '--config FILE'".to_owned()
+    } else if usage.contains(SESSIONS) && !word.starts_with('-') {
+        format!("for the sessions of a backend, write '--backend {word}'")
+    } else {
+        return with_key_tip(error, &BALANCER);
     };
     error.remove(ContextKind::SuggestedArg);
     error.insert(
@@ -145,10 +141,27 @@ mod tests {
 
     #[test]
     fn flags_of_others_lead_to_ours() {
-        for (flag, ours) in FLAGS {
+        for (flag, ours) in [
+            ("-f", "'--config FILE'"),
+            ("-s", "'ctl reload'"),
+            ("-p", "'--listen ADDR' for a port"),
+            ("--port", "'--listen ADDR'"),
+            ("--bind=:80", "'--listen ADDR'"),
+            ("--verbose", "NETSOCKET_LOG=debug"),
+            ("--daemon", "stays in the foreground"),
+            ("-D", "stays in the foreground"),
+            ("--check", "'--check-config'"),
+        ] {
             let error = Flags::try_parse_from(["netsocket-balancer", flag, "x"]).unwrap_err();
             let said = with_tip(error, &Flags::command()).to_string();
             assert!(said.contains(ours), "{said}");
+            assert!(!said.contains("similar"), "{said}");
+        }
+        for flag in ASKING {
+            let line = ["netsocket-balancer", "ctl", "status", flag, "x"];
+            let error = Flags::try_parse_from(line).unwrap_err();
+            let said = with_tip(error, &Flags::command()).to_string();
+            assert!(said.contains("'--admin IP:PORT'"), "{said}");
         }
     }
 

@@ -12,7 +12,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use netsocket_fileserver::{Bound, Config, Signals, misspelt_variables, run};
 use netsocket_settings::{
     AdminTarget, CommonCommand, FILE_SERVER, Flag, Judged, Layers, Problems, init_log,
-    raise_descriptor_limit, report_config, unresolved, with_key_tip,
+    raise_descriptor_limit, report_config, unresolved, with_equals_tip, with_key_tip,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +82,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::try_parse().unwrap_or_else(|error| with_tip(error).exit());
+    let flags = Flags::try_parse().unwrap_or_else(|error| {
+        with_equals_tip(with_tip(error), &Flags::command(), std::env::args()).exit()
+    });
     match start(&flags) {
         Ok(code) => code,
         Err(error) => {
@@ -253,5 +255,21 @@ mod tests {
             said.contains("'health'") && !said.contains("--root"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn flags_of_other_servers_lead_to_ours() {
+        for (flag, ours) in [
+            ("--port", "'--listen ADDR'"),
+            ("-p", "'--listen ADDR'"),
+            ("--dir", "'--root DIR'"),
+            ("-d", "'--root DIR'"),
+            ("--tls", "'--tls-certificate FILE' and '--tls-key FILE'"),
+        ] {
+            let error = Flags::try_parse_from([NAME, flag, "x"]).unwrap_err();
+            let said = with_tip(error).to_string();
+            assert!(said.contains(ours), "{said}");
+            assert!(!said.contains("similar"), "{said}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use netsocket_settings::{
     AdminTarget, COLLECTOR, CommonCommand, Flag, Layers, Problem, Problems, StopSignals,
-    Supervisor, init_log, parse_duration, report_config, unresolved, with_key_tip,
+    Supervisor, init_log, parse_duration, report_config, unresolved, with_equals_tip, with_key_tip,
 };
 use netsocket_telemetry::collector::setup::{ENV_ADMIN_TOKEN, ENV_PASSWORD, Plan, setup};
 use netsocket_telemetry::collector::{self, Config, Format, Token};
@@ -128,7 +128,10 @@ impl Flags {
 }
 
 fn main() -> ExitCode {
-    let flags = Flags::try_parse().unwrap_or_else(|error| with_key_tip(error, &COLLECTOR).exit());
+    let flags = Flags::try_parse().unwrap_or_else(|error| {
+        let error = with_key_tip(error, &COLLECTOR);
+        with_equals_tip(error, &Flags::command(), std::env::args()).exit()
+    });
     if let Some(Command::Common(command)) = &flags.command {
         return run_common_command(&flags, command);
     }

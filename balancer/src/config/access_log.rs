@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use netsocket_settings::Check;
 
 use super::keys::{Entries, Entry};
-use crate::observe::access_log::{Format, Options, Scope, Selection, Target, Wanted};
+use crate::observe::access_log::{Format, Options, Scope, Selection, Target, TargetError, Wanted};
 
 /// Default target of the access log.
 pub const DEFAULT_ACCESS_LOG_TARGET: &str = "stderr";
@@ -41,14 +41,20 @@ pub(super) fn access_log(check: &mut Check, entries: &Entries) -> AccessLogRules
         &key,
         value,
         Some(Target::Stderr),
-        "off, stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash",
+        &format!("off, {TargetError}"),
         |text| match text {
             "off" => Some(None),
             _ => text.parse().ok().map(Some),
         },
     );
-    if let (Some(given), Some(Target::File(path))) = (value, &target) {
-        check.file_place(&key, given.as_str(), path);
+    match (value, &target) {
+        (Some(given), Some(Target::File(path))) => {
+            check.appended_file_place(&key, given.as_str(), path);
+        }
+        (Some(given), Some(Target::Syslog(path))) if check.looks_at_files() && path.is_dir() => {
+            check.problem(&key, given.as_str(), "is a directory, a socket is needed");
+        }
+        _ => {}
     }
     let Entry { key, value } = entries.get("access_log_format");
     let format = check.read_with(

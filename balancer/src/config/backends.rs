@@ -3,13 +3,15 @@
 
 use std::collections::{HashMap, hash_map};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use netsocket_settings::{AdminAddress, Check, Scalar};
 
+use super::address_fault::{address_fault, fault};
 use super::entry_keys::{BACKEND_CHECK_KEYS, BACKEND_KEYS};
 use super::group::{Group, IpFamily, Question};
+use super::host_port::{host_port, is_host_name};
 use super::keys::{Entries, unknown_key};
 use super::name::{NAME_FORM, is_name};
 use super::own_rules as own;
@@ -123,6 +125,8 @@ pub(super) fn read(
         }));
     };
     match raw {
+        // They are there, in a table that has no such key.
+        None if check.is_misplaced("backends") => {}
         None => check.problem_at("backends", format!("at least one is needed: {FORM}")),
         Some(RawBackends::Other) => {
             check.problem_at(
@@ -217,7 +221,11 @@ fn read_text(check: &mut Check, key: &str, text: &str) -> Option<Entry> {
         })
     });
     if backend.is_none() {
-        check.problem(key, format_args!("{text}"), FORM);
+        check.problem(
+            key,
+            format_args!("{text}"),
+            format!("{FORM}{}", fault(text)),
+        );
     }
     backend.map(Entry::Fixed)
 }
@@ -297,7 +305,7 @@ enum Target {
 }
 
 fn read_target(check: &mut Check, key: &str, table: &Scalars<'_>, address: &str) -> Option<Target> {
-    let resolve = table.get("resolve").map_or("once", Scalar::as_str);
+    let resolve = read_resolve(check, key, table)?;
     let family = read_family(check, key, table, resolve);
     let (form, target) = match resolve {
         "once" => {
@@ -323,15 +331,29 @@ fn read_target(check: &mut Check, key: &str, table: &Scalars<'_>, address: &str)
             };
             (SERVICE_FORM, name.map(asked))
         }
-        other => {
-            check.problem(&format!("{key}.resolve"), other, RESOLVE_FORM);
-            return None;
-        }
+        _ => return None,
     };
     if target.is_none() {
-        check.problem(&format!("{key}.address"), address, form);
+        let said = match resolve {
+            "once" => address_fault(address),
+            _ => None,
+        };
+        let said = said.map(|said| format!("; {said}")).unwrap_or_default();
+        check.problem(&format!("{key}.address"), address, format!("{form}{said}"));
     }
     target
+}
+
+/// None where it is wrong.
+fn read_resolve(check: &mut Check, key: &str, table: &Scalars<'_>) -> Option<&'static str> {
+    let given = table.get("resolve");
+    // Most say nothing, and there may be thousands.
+    if given.is_none() {
+        return Some("once");
+    }
+    let known = ["once", "dns", "srv"];
+    let read = |text: &str| known.into_iter().find(|it| *it == text).map(Some);
+    check.read_with(&format!("{key}.resolve"), given, None, RESOLVE_FORM, read)
 }
 
 fn read_family(check: &mut Check, key: &str, table: &Scalars<'_>, resolve: &str) -> IpFamily {
@@ -382,57 +404,9 @@ fn place(text: &str) -> Option<(String, u16)> {
     is_path.then(|| (text.to_owned(), 0))
 }
 
-/// Splits `HOST:PORT`; an IPv6 address stands in brackets.
-fn host_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port
-        .parse()
-        .ok()
-        .filter(|&port: &u16| digits && port != 0)?;
-    let host = match host.strip_prefix('[') {
-        Some(rest) => rest
-            .strip_suffix(']')
-            .filter(|inner| inner.parse::<Ipv6Addr>().is_ok())?,
-        None => Some(host).filter(|host| is_host_name(host))?,
-    };
-    Some((host.to_owned(), port))
-}
-
-fn is_host_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    !text.is_empty() && text.bytes().all(plain)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_and_ports() {
-        for (text, host, port) in [
-            ("10.0.0.7:9000", "10.0.0.7", 9000),
-            ("mirror-1.example:65535", "mirror-1.example", 65535),
-            ("[::1]:1", "::1", 1),
-        ] {
-            assert_eq!(host_port(text), Some((host.to_owned(), port)), "{text}");
-        }
-        for text in [
-            "",
-            "host",
-            "host:",
-            ":1",
-            "host:0",
-            "host:65536",
-            "host:+1",
-            "::1:80",
-            "[::1]",
-            "[x]:1",
-            "a b:1",
-        ] {
-            assert_eq!(host_port(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn shown_as_it_is_written() {

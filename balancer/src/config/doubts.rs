@@ -1,5 +1,5 @@
 //! What is right in the settings and most likely not meant, for `--check-config` and for changes at run time: two backends at one
-//! address, and a backend that is the balancer itself. Does not own names without an address, which have to be looked up.
+//! address, a backend that is the balancer itself, and a syslog that is not there. Does not own names without an address, which have to be looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -64,6 +64,15 @@ impl Config {
         let said = said.into_iter().flatten();
         said.map(|said| format!("admin = {}: {said}", self.admin))
             .collect()
+    }
+
+    /// A sentence for each syslog that a start would not reach now, for a check that warns of it.
+    #[must_use]
+    pub fn unreachable_logs(&self) -> Vec<String> {
+        let logs = self.access_logs();
+        let targets: BTreeSet<String> =
+            logs.iter().filter_map(|(it, _)| it.unreachable()).collect();
+        targets.into_iter().collect()
     }
 
     /// Pools that nobody sends sessions to.

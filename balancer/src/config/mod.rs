@@ -23,6 +23,7 @@
 //! ```
 
 mod access_log;
+mod address_fault;
 mod admin;
 mod backend_tls;
 mod backends;
@@ -38,6 +39,7 @@ mod entry_keys;
 mod example_file;
 mod group;
 mod health;
+mod host_port;
 mod kafka;
 mod keepalive;
 mod keys;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
-use netsocket_settings::AdminAddress;
+use netsocket_settings::{AdminAddress, reason};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{UnixStream, unix};
 use tokio::time::sleep;
@@ -68,7 +68,7 @@ impl<L> ClosableListener<L> {
                     Ok(entered) => return entered,
                     Err(error) if is_connection_error(&error) => {}
                     Err(error) => {
-                        warn!(%error, "cannot accept at the admin address");
+                        warn!(error = reason(&error), "cannot accept at the admin address");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use netsocket_settings::reason;
 use tracing::warn;
 
 /// The file. It is this process's until another writes its own number into it.
@@ -34,7 +35,7 @@ impl PidFile {
     /// Lets everybody see the number, at once and whole.
     pub(crate) fn publish(&self) {
         if let Err(error) = fs::rename(&self.draft, &self.path) {
-            warn!(path = %self.path.display(), %error, "cannot write the pid file");
+            warn!(path = %self.path.display(), error = reason(&error), "cannot write the pid file");
         }
     }
 }

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use netsocket_settings::reason;
 use rustix::io::{Errno, Result};
 use rustix::net::{SocketFlags, acceptfrom_with};
 use tokio::time::Instant;
@@ -177,7 +178,10 @@ impl Acceptor {
         let suppressed = self.log.pass(self.shared.uptime());
         if let Some(suppressed) = suppressed {
             let active = self.shared.counters.active();
-            warn!(%error, active, suppressed, "accept failed");
+            warn!(
+                error = reason(&error.into()),
+                active, suppressed, "accept failed"
+            );
         }
         suppressed.is_some()
     }

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use netsocket_settings::reason;
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tracing::warn;
@@ -81,7 +82,7 @@ impl Drop for SocketFile {
             && is_deserted(&self.path)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            warn!(path = %self.path.display(), %error, "cannot remove the unix socket");
+            warn!(path = %self.path.display(), error = reason(&error), "cannot remove the unix socket");
         }
     }
 }

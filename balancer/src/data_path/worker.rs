@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use netsocket_settings::reason;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -224,7 +225,10 @@ impl Worker {
         };
         let address = listener.bound.address.to_string();
         if let Err(error) = acceptor.add(listener, &self.event_loop.poller) {
-            warn!(%error, address, "a worker cannot watch a listening socket");
+            warn!(
+                error = reason(&error.into()),
+                address, "a worker cannot watch a listening socket"
+            );
         }
     }
 
@@ -266,7 +270,10 @@ fn no_pipe(shared: Arc<Shared>) -> OnFailure {
     Box::new(move |error| {
         let noted = shared.shortages.note(Resource::Pipes, Instant::now());
         if let Some(suppressed) = noted {
-            warn!(%error, suppressed, "no pipe for splicing, bytes are copied");
+            warn!(
+                error = reason(&error.into()),
+                suppressed, "no pipe for splicing, bytes are copied"
+            );
         }
     })
 }

@@ -130,11 +130,16 @@ impl Config {
     ) -> Result<Judged<Self>, Problems> {
         let home = variable(ENV_HOME).filter(|home| !home.is_empty());
         let (raw, mut check) = load::<Raw>(&KEYS, &FILE_SERVER, layers, variable)?.into_check();
-        if raw.root.is_none() && home.is_none() {
+        if raw.root.is_none() && home.is_none() && !check.is_misplaced("root") {
             check.problem_at("root", "a directory to share, because HOME is not set");
         }
         let default = Self::new(home.unwrap_or_default());
-        let config = raw.judged(&mut check, default);
+        let is_misplaced = raw.root.is_none() && check.is_misplaced("root");
+        let mut config = raw.judged(&mut check, default);
+        if is_misplaced {
+            // An empty path is not looked at.
+            config.root = PathBuf::new();
+        }
         look(&mut check, &config);
         Ok(check.judged(config))
     }
@@ -145,6 +150,7 @@ impl Raw {
         let timeout = SHORTEST..=LONGEST;
         check.not_text("advertise_port");
         let (credentials, credentials_read) = credentials::credentials(check, &self.credentials);
+        let is_misplaced = self.listen.is_none() && check.is_misplaced("listen");
         let before = check.count_problems();
         let listen = check.read_with(
             "listen",
@@ -158,7 +164,8 @@ impl Raw {
             parse_socket_address,
         );
         // What stands in for a wrong address is nobody's choice.
-        let judged_listen = (check.count_problems() == before).then_some(listen);
+        let is_chosen = check.count_problems() == before && !is_misplaced;
+        let judged_listen = is_chosen.then_some(listen);
         let config = Config {
             listen,
             proxy_protocol: switch(

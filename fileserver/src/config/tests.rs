@@ -387,3 +387,18 @@ fn what_stands_in_for_a_wrong_value_is_not_judged() {
         assert_eq!(said(flags), (vec![], count), "{flags:?}");
     }
 }
+
+/// What is said of where a key stands is enough.
+#[test]
+fn the_default_of_a_key_in_a_wrong_place_is_not_judged() {
+    let file = file("[fileserver]\nlisten = '127.0.0.1:1'\nroot = '/'\n");
+    let layers = Layers {
+        file: Some(file.path()),
+        flags: vec![],
+    };
+    let judged = Config::judge_to_serve(&layers, |_| None).unwrap();
+    assert_eq!(judged.doubts(), [""; 0]);
+    let said = judged.finish().unwrap_err().to_string();
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert_eq!(said.matches("a key of the top").count(), 2, "{said}");
+}

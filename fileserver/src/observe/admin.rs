@@ -20,6 +20,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
+use netsocket_settings::reason;
 use netsocket_telemetry::TASKS as TELEMETRY_TASKS;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
@@ -52,7 +53,7 @@ impl Listener for SharedListener {
             match self.0.accept().await {
                 Ok(accepted) => return accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept at the admin address");
+                    tracing::warn!(error = reason(&error), "cannot accept at the admin address");
                     sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use netsocket_settings::reason;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
@@ -85,7 +86,7 @@ impl<'a> Acceptor<'a> {
                 Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
                     if let Some(count) = failed.count(Instant::now()) {
-                        tracing::warn!(%error, count, "cannot accept");
+                        tracing::warn!(error = reason(&error), count, "cannot accept");
                     }
                     sleep(pause).await;
                     pause = (pause * 2).min(longest_pause);

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use crate::duration::{duration_text, parse_duration};
 use crate::judged::Judged;
 use crate::meant_value::{meant_duration, meant_size, meant_word};
 use crate::problem::{Problem, Problems};
-use crate::reason::file_reason;
 use crate::scalar::Scalar;
 use crate::size::parse_size;
 use crate::sources::Sources;
@@ -77,29 +75,6 @@ impl Check {
         self.looks_at_files
     }
 
-    /// A file that the program makes must have a place, if files are looked at. `path` is what `given` says it is. Below
-    /// `/run` a service manager makes the directories as it starts the program, so nothing is a problem there.
-    pub fn file_place(&mut self, key: &str, given: &str, path: &Path) {
-        if !self.looks_at_files || path.starts_with("/run") || path.starts_with("/var/run") {
-            return;
-        }
-        let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
-        match directory.metadata() {
-            Ok(found) if !found.is_dir() => {
-                let said = format!("{} is not a directory", directory.display());
-                self.problem(key, given, said);
-            }
-            Err(error) => {
-                let why = file_reason(directory, &error);
-                let said = format!("directory {}: {why}", directory.display());
-                self.problem(key, given, said);
-            }
-            Ok(_) if path.is_dir() => self.problem(key, given, "a file, not a directory"),
-            Ok(_) => {}
-        }
-    }
-
     /// Reads an entry of a list of tables, which is called `entry`, such as `services[1]`: every key in `read` is one below
     /// it. An entry may inherit values from the top of the file: a value that was wrong there is not reported again here.
     pub fn within<T>(&mut self, entry: &str, read: impl FnOnce(&mut Self) -> T) -> T {
@@ -121,6 +96,20 @@ impl Check {
             }
         }
         value
+    }
+
+    /// Whether a key of this name was found in a table where it does not belong: what is said of that is enough.
+    #[must_use]
+    pub fn is_misplaced(&self, name: &str) -> bool {
+        let own = self.full(name);
+        let is_it = |problem: &Problem| {
+            problem.key != own
+                && problem
+                    .key
+                    .rsplit_once('.')
+                    .is_some_and(|(_, last)| last == name)
+        };
+        self.problems.iter().any(is_it)
     }
 
     /// How many problems there are so far.

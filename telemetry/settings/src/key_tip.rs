@@ -1,11 +1,12 @@
-//! What is said of a flag that is none, but a key of the settings file.
+//! What is said of a flag that is none, but one of another server or a key of the settings file.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::flag_habits;
 use crate::nearest::nearest;
 use crate::programs::Program;
 
-/// The error about the command line of a program, with the key that an unknown flag is.
+/// The error about the command line of a program, with what does the same as an unknown flag, or the key that it is.
 ///
 /// # Examples
 ///
@@ -19,6 +20,7 @@ use crate::programs::Program;
 /// let tip = "tip: a key of the settings file, not a flag: 'idle_timeout'";
 /// assert!(said("--idle-timeout=5s").contains(tip));
 /// assert!(said("--idle-timout").contains(tip));
+/// assert!(said("--port=80").contains("tip: here this is '--listen ADDR'"));
 /// assert!(!said("--zeal").contains("settings file"));
 /// ```
 #[must_use]
@@ -30,10 +32,14 @@ pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
         return error;
     };
     let is_like_a_flag = error.get(ContextKind::SuggestedArg).is_some();
-    let Some(key) = key(word, program, is_like_a_flag) else {
-        return error;
+    let flag = word.split('=').next().unwrap_or(word);
+    let tip = match flag_habits::tip(flag, program) {
+        Some(tip) => tip.to_owned(),
+        None => match key(flag, program, is_like_a_flag) {
+            Some(key) => format!("a key of the settings file, not a flag: '{key}'"),
+            None => return error,
+        },
     };
-    let tip = format!("a key of the settings file, not a flag: '{key}'");
     error.remove(ContextKind::SuggestedArg);
     error.insert(
         ContextKind::Suggested,
@@ -44,8 +50,7 @@ pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
 
 /// The key that is written as a flag. It may be mistyped, where the word is like no flag.
 fn key(word: &str, program: &Program, is_like_a_flag: bool) -> Option<&'static str> {
-    let name = word.strip_prefix("--")?;
-    let name = name.split('=').next()?.replace('-', "_");
+    let name = word.strip_prefix("--")?.replace('-', "_");
     let exact = program.keys.iter().find(|key| **key == name).copied();
     match is_like_a_flag {
         true => exact,

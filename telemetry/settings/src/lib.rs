@@ -75,7 +75,9 @@ mod config_check;
 mod descriptors;
 mod document;
 mod duration;
-mod haproxy_words;
+mod equals_tip;
+mod file_place;
+mod flag_habits;
 mod judged;
 mod key_tip;
 mod layers;
@@ -101,6 +103,7 @@ mod toml_file;
 mod unclosed;
 mod unknown_key;
 mod unresolved;
+mod words_of_others;
 mod wrong_type;
 
 pub use address::{
@@ -114,6 +117,7 @@ pub use config_check::report_config;
 pub use descriptors::raise_descriptor_limit;
 pub use document::Document;
 pub use duration::{DurationError, duration_text, parse_duration};
+pub use equals_tip::with_equals_tip;
 pub use judged::Judged;
 pub use key_tip::with_key_tip;
 pub use layers::{Flag, Key, Layers, Loaded, load, load_document};

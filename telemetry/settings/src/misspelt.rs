@@ -48,14 +48,18 @@ pub fn misspelt_variables(
         if known().any(|env| env == name) {
             return None;
         }
+        if let Some(env) = by_key(word, keys).filter(|_| !is_of_others(word)) {
+            return Some(format!("{name}: no such setting; did you mean {env}?"));
+        }
         if word == "CONFIG" {
             return Some(format!(
                 "{name}: no such setting; --config FILE names the file"
             ));
         }
-        let distances = known().filter_map(|env| {
-            let distance = strsim::damerau_levenshtein(word, env.strip_prefix(PREFIX)?);
-            Some((distance, env))
+        let distances = known().map(|env| {
+            let distance =
+                strsim::damerau_levenshtein(word, env.strip_prefix(PREFIX).unwrap_or(env));
+            (distance, env)
         });
         let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
         let is_slip = distance <= 2 && distance * 4 <= word.len();
@@ -77,6 +81,12 @@ pub fn misspelt_variables(
     all
 }
 
+/// The variable of a key, or the whole of one, that is called otherwise: `INFLUXDB_TOKEN` for `NETSOCKET_TOKEN`.
+fn by_key(word: &str, keys: &[Key]) -> Option<&'static str> {
+    let is_it = |key: &&Key| key.env == Some(word) || key.name.eq_ignore_ascii_case(word);
+    keys.iter().find(is_it)?.env
+}
+
 /// Those that go on behind a name, if they are few: `NETSOCKET_TOKEN_FILE` for `NETSOCKET_TOKEN`.
 fn few_longer<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let longer: Vec<_> = longer(name, known).collect();
@@ -89,7 +99,36 @@ fn few_longer<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programs::BALANCER;
+    use crate::programs::{BALANCER, COLLECTOR};
+
+    #[test]
+    fn a_variable_without_the_prefix_is_meant_by_one_that_has_it() {
+        const KEYS: [Key; 2] = [
+            Key {
+                name: "token",
+                env: Some("INFLUXDB_TOKEN"),
+                flag: None,
+            },
+            Key {
+                name: "org",
+                env: Some("NETSOCKET_INFLUX_ORG"),
+                flag: None,
+            },
+        ];
+        for (word, meant) in [
+            ("TOKEN", "INFLUXDB_TOKEN"),
+            ("INFLUXDB_TOKEN", "INFLUXDB_TOKEN"),
+            ("INFLUX_TOKEN", "INFLUXDB_TOKEN"),
+            ("ORG", "NETSOCKET_INFLUX_ORG"),
+        ] {
+            let name = format!("{PREFIX}{word}");
+            let expected = format!("{name}: no such setting; did you mean {meant}?");
+            assert_eq!(misspelt_variables(&KEYS, &COLLECTOR, [name]), [expected]);
+        }
+        // That of the client and the file server may stand in the same environment.
+        let file = format!("{PREFIX}TOKEN_FILE");
+        assert_eq!(misspelt_variables(&KEYS, &COLLECTOR, [file]), [""; 0]);
+    }
 
     #[test]
     fn a_slip_comes_before_what_goes_on_and_what_goes_on_is_listed_if_it_is_little() {

@@ -1,8 +1,8 @@
 //! What to say of a key that nobody knows.
 
-use crate::haproxy_words;
 use crate::nearest::{longer, nearest};
 use crate::programs::Program;
+use crate::words_of_others::{self, Meant, bare};
 
 /// So many known keys fit into a line.
 const FEW: usize = 12;
@@ -29,8 +29,17 @@ const LONG: usize = 4;
 /// ```
 #[must_use]
 pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
-    if let Some(ours) = haproxy_words::meant(name, known) {
-        return format!("HAProxy's word; here it is {ours}");
+    match (own_word(name, known), words_of_others::meant(name, known)) {
+        (Some(own), Some(Meant { whose, ours })) if own != ours => {
+            return format!(
+                "unknown key; did you mean {own}? What {whose} calls {name} is {ours} here"
+            );
+        }
+        (_, Some(Meant { whose, ours })) => {
+            return format!("{whose}'s word; here it is {ours}");
+        }
+        (Some(own), None) => return format!("unknown key; did you mean {own}?"),
+        (None, None) => {}
     }
     if program.keys.contains(&name) && !known.contains(&name) {
         return "a key of the top: it belongs before the first [table]".to_owned();
@@ -87,7 +96,15 @@ fn near_elsewhere(name: &str, program: &Program) -> Option<String> {
 
 /// The key that was probably meant, if any.
 pub(crate) fn meant_key<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    haproxy_words::meant(name, known).or_else(|| meant(name, known))
+    own_word(name, known)
+        .or_else(|| Some(words_of_others::meant(name, known)?.ours))
+        .or_else(|| meant(name, known))
+}
+
+/// The key that is the same but for what stands between its parts, and capitals.
+fn own_word<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = bare(name);
+    known.iter().find(|key| bare(key) == name).copied()
 }
 
 fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
@@ -226,6 +243,23 @@ mod tests {
             unknown_key("root", &["interval", "rise"], &BALANCER),
             "a key of netsocket-fileserver, not of netsocket-balancer; known are interval, rise"
         );
+    }
+
+    #[test]
+    fn an_own_word_in_another_spelling_comes_before_those_of_others() {
+        let said = |key| unknown_key(key, BALANCER.keys, &BALANCER);
+        assert_eq!(
+            said("log-format"),
+            "unknown key; did you mean log_format? What HAProxy calls log-format is access_log_format here"
+        );
+        for (typed, meant) in [
+            ("idle-timeout", "idle_timeout"),
+            ("idleTimeout", "idle_timeout"),
+            ("access log target", "access_log_target"),
+        ] {
+            let expected = format!("unknown key; did you mean {meant}?");
+            assert_eq!(said(typed), expected);
+        }
     }
 
     #[test]

@@ -108,6 +108,27 @@ fn wrong_settings_are_named() {
     let cases = [
         ("", "backends: at least one is needed"),
         ("backends = []", "backends: at least one is needed"),
+        // No other is needed.
+        (
+            "[check]\nbackends = ['a=h:1']",
+            "check.backends: a key of the top: it belongs before the first [table]",
+        ),
+        (
+            "admin = '127.0.0.1'\nbackends = ['a=h:1']",
+            "unix:/run/netsocket/balancer.sock; the port is missing",
+        ),
+        (
+            "[[backends]]\nname = 'a'\naddress = 'h:1'\nresolve = 'DNS'",
+            "once, dns or srv; did you mean dns?",
+        ),
+        (
+            "[[backends]]\nname = 'a'\naddress = 'http://h:1'",
+            "; did you mean h:1?",
+        ),
+        (
+            "[[backends]]\nname = 'a'\naddress = 'h:1'\nserver = 'h:1'",
+            "HAProxy's word; here it is address",
+        ),
         ("backends = ''", "backends = \"\": NAME=HOST:PORT"),
         (
             "backends = ['a=h:1']\nlisten = '*:8081'",

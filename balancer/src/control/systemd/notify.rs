@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use netsocket_settings::reason;
 use rustix::time::{ClockId, clock_gettime};
 use tracing::warn;
 
@@ -123,7 +124,7 @@ impl Manager {
         let sent = socket.send_to_addr(message.as_bytes(), address);
         let was_unreachable = self.unreachable.swap(sent.is_err(), Relaxed);
         if let (Err(error), false) = (sent, was_unreachable) {
-            warn!(%error, "cannot notify the service manager");
+            warn!(error = reason(&error), "cannot notify the service manager");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use netsocket_settings::Supervisor;
+use tracing::warn;
 
 use super::options::Options;
 use super::target::Target;
@@ -37,7 +38,7 @@ impl AccessLogs {
         }
     }
 
-    /// Opens those that are not open yet.
+    /// Opens those that are not open yet. Of a syslog that cannot be reached, the log warns.
     ///
     /// # Errors
     /// The first that cannot be opened.
@@ -48,6 +49,9 @@ impl AccessLogs {
             }
             let (target, options) = wanted;
             let failed = |error| (target.clone(), error);
+            if let Some(said) = target.unreachable() {
+                warn!("{said}");
+            }
             let sink = target.open().map_err(failed)?;
             let supervisor = self.supervisor.clone();
             let log = AccessLog::start(*options, self.workers, sink, supervisor);

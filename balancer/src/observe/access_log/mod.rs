@@ -34,7 +34,7 @@ pub(crate) use options::Format;
 pub(crate) use options::Options;
 pub(crate) use selection::{Scope, Selection};
 pub(crate) use session_line::{Frontend, write_session};
-pub(crate) use target::Target;
+pub(crate) use target::{Target, TargetError};
 pub(crate) use worker_buffer::WorkerBuffer;
 pub(crate) use writer::{AccessLog, Figures};
 

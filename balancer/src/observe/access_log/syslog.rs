@@ -17,34 +17,37 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Syslog {
     path: PathBuf,
-    socket: UnixDatagram,
+    /// None until a syslog was there.
+    socket: Option<UnixDatagram>,
     dates: Dates,
     message: Vec<u8>,
 }
 
 impl Syslog {
-    pub(super) fn connect(path: &Path) -> io::Result<Self> {
-        Ok(Self {
+    /// Connects, if there is a syslog; a line that is to be sent tries again.
+    pub(super) fn open(path: &Path) -> Self {
+        Self {
             path: path.to_owned(),
-            socket: connect(path)?,
+            socket: connect(path).ok(),
             dates: Dates::new(SYSLOG_DATE, Zone::Local),
             message: Vec::new(),
-        })
+        }
     }
 
     /// Sends one message. A syslog that was started anew has another socket at the same place.
     fn send(&mut self) -> io::Result<()> {
-        match self.socket.send(&self.message) {
-            Err(error) if is_gone(&error) => {
-                self.socket = connect(&self.path)?;
-                self.socket.send(&self.message).map(drop)
+        match self.socket.as_ref().map(|it| it.send(&self.message)) {
+            Some(Err(error)) if !is_gone(&error) => Err(error),
+            Some(Ok(_)) => Ok(()),
+            Some(Err(_)) | None => {
+                let socket = self.socket.insert(connect(&self.path)?);
+                socket.send(&self.message).map(drop)
             }
-            sent => sent.map(drop),
         }
     }
 }
 
-fn connect(path: &Path) -> io::Result<UnixDatagram> {
+pub(super) fn connect(path: &Path) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
@@ -82,7 +85,8 @@ impl Sink for Syslog {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        self.socket = connect(&self.path)?;
+        // The next line connects anew.
+        self.socket = None;
         Ok(())
     }
 

@@ -8,11 +8,15 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use netsocket_settings::reason;
+
 use super::sink::{Sink, WriteFailure, count_lines};
-use super::syslog::Syslog;
+use super::syslog::{self, Syslog};
 
 /// Of a new file: its owner writes, its group reads. Lines have addresses of clients.
 const FILE_MODE: u32 = 0o640;
+/// The longest path of a socket in bytes: `sun_path` of unix(7) without the terminating zero.
+const MOST_SOCKET_PATH: usize = 107;
 /// The socket of the system's syslog.
 const DEFAULT_SYSLOG: &str = "/dev/log";
 
@@ -31,7 +35,7 @@ pub enum Target {
 
 /// A text that is not a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("stdout, stderr, syslog, syslog:PATH or the path of a file with at least one slash")]
+#[error("stdout, stderr, syslog, syslog:/PATH or the path of a file with at least one slash")]
 pub struct TargetError;
 
 /// As in the settings.
@@ -55,8 +59,8 @@ impl FromStr for Target {
             "stderr" => Ok(Self::Stderr),
             "syslog" => Ok(Self::Syslog(DEFAULT_SYSLOG.into())),
             _ => match text.strip_prefix("syslog:") {
-                Some("") => Err(TargetError),
-                Some(socket) => Ok(Self::Syslog(socket.into())),
+                Some(socket) if is_socket_path(socket) => Ok(Self::Syslog(socket.into())),
+                Some(_) => Err(TargetError),
                 // A misspelt word must not become a file of that name.
                 None if text.contains('/') && !text.ends_with('/') => Ok(Self::File(text.into())),
                 None => Err(TargetError),
@@ -69,7 +73,7 @@ impl Target {
     /// Opens it.
     ///
     /// # Errors
-    /// The error of the system. A syslog socket without a reader is an error, like a wrong path.
+    /// The error of the system. A syslog that cannot be reached is none: it may come later.
     pub fn open(&self) -> io::Result<Box<dyn Sink>> {
         let stream = |file| FileSink {
             file: File::from(file),
@@ -84,9 +88,25 @@ impl Target {
                 path: Some(path.clone()),
                 torn: false,
             }),
-            Self::Syslog(socket) => Box::new(Syslog::connect(socket)?),
+            Self::Syslog(socket) => Box::new(Syslog::open(socket)),
         })
     }
+
+    /// What is said of a syslog that cannot be reached now. Nothing is sent to it.
+    pub(crate) fn unreachable(&self) -> Option<String> {
+        let Self::Syslog(socket) = self else {
+            return None;
+        };
+        let why = reason(&syslog::connect(socket).err()?);
+        Some(format!(
+            "access_log_target {self}: {why}; lines are lost until a syslog listens there"
+        ))
+    }
+}
+
+/// As for `unix:`, the path is absolute: a word must not become a socket of that name.
+fn is_socket_path(text: &str) -> bool {
+    text.starts_with('/') && text.len() <= MOST_SOCKET_PATH
 }
 
 fn open(path: &Path) -> io::Result<File> {

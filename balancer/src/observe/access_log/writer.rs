@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use netsocket_settings::Supervisor;
+use netsocket_settings::{Supervisor, reason};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -154,7 +154,7 @@ impl AccessLog {
         let lines = lost.saturating_sub(self.shared.told.swap(lost, Relaxed));
         if lines > 0 {
             match self.shared.last_error().take() {
-                Some(error) => warn!(lines, %error, "access log lines lost"),
+                Some(error) => warn!(lines, error = reason(&error), "access log lines lost"),
                 None => warn!(lines, "access log lines lost: the writer cannot keep up"),
             }
         }
@@ -288,5 +288,9 @@ impl Drop for Failed<'_> {
 }
 
 fn warn_not_reopened(error: &io::Error) {
-    warn!(%error, "cannot reopen the access log, still writing to the old file");
+    let error = reason(error);
+    warn!(
+        error,
+        "cannot reopen the access log, still writing to the old file"
+    );
 }

@@ -1,6 +1,6 @@
 //! `IP:PORT` as every program reads it.
 
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use rustix::net::netdevice::name_to_index;
 
@@ -78,6 +78,9 @@ pub fn meant_address(text: &str, any: &str) -> Option<String> {
 pub fn address_form(form: &str, given: Option<&Scalar>, any: &str) -> String {
     match given.and_then(|given| meant_address(given.as_str(), any)) {
         Some(meant) => format!("{form}; did you mean {meant}?"),
+        None if given.is_some_and(|it| it.as_str().parse::<IpAddr>().is_ok()) => {
+            format!("{form}; the port is missing")
+        }
         None => form.to_owned(),
     }
 }
@@ -118,6 +121,13 @@ mod tests {
         ] {
             assert_eq!(meant_address(text, "0.0.0.0").as_deref(), meant, "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_alone_lacks_its_port() {
+        let said = |text: &str| address_form("IP:PORT", Some(&text.into()), "127.0.0.1");
+        assert_eq!(said("127.0.0.1"), "IP:PORT; the port is missing");
+        assert_eq!(said("nowhere"), "IP:PORT");
     }
 
     #[test]

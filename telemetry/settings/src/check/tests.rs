@@ -88,38 +88,6 @@ fn an_empty_value_is_shown_as_one() {
 }
 
 #[test]
-fn a_file_needs_a_place_where_files_are_looked_at() {
-    let dir = tempfile::tempdir().unwrap();
-    let here = dir.path();
-    let file = here.join("file");
-    std::fs::write(&file, "").unwrap();
-    let said = |looks: bool, path: &Path| {
-        let mut check = Check::default();
-        if looks {
-            check.look_at_files();
-        }
-        check.file_place("pid_file", "X", path);
-        check.judged(()).finish().map_err(|said| said.to_string())
-    };
-    for good in [here.join("pid"), "pid".into(), "/run/none/pid".into()] {
-        assert_eq!(said(true, &good), Ok(()), "{good:?}");
-    }
-    for (wrong, reason) in [
-        (here.join("no/pid"), "no/pid"),
-        (file.join("pid"), "is not a directory"),
-        (here.to_owned(), "a file, not a directory"),
-    ] {
-        let reason = match reason {
-            "no/pid" => format!("directory {}: no such file", here.join("no").display()),
-            other => other.to_owned(),
-        };
-        let told = said(true, &wrong).unwrap_err();
-        assert!(told.contains(&reason), "{told}");
-        assert_eq!(said(false, &wrong), Ok(()));
-    }
-}
-
-#[test]
 fn a_number_is_refused_only_where_a_text_belongs() {
     let good = "admin = '[::1]:1'\nname = '5'\ntimeout = 0\nworkers = 9\nfast = true\n";
     assert_eq!(

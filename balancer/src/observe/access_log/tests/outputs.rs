@@ -25,14 +25,13 @@ fn targets() {
     );
     assert_eq!(read("/var/log/a"), Ok(Target::File("/var/log/a".into())));
     assert_eq!(read("./a.log"), Ok(Target::File("./a.log".into())));
-    for text in ["", "stdin", "a.log", "/var/log/", "syslog:"] {
+    for text in ["", "stdin", "a.log", "/var/log/", "syslog:", "syslog:rel"] {
         assert_eq!(read(text), Err(TargetError), "{text}");
     }
     for target in [Target::Stdout, Target::Stderr] {
         assert!(target.open().unwrap().reopen().is_ok());
     }
     assert!(Target::File("/nowhere/at/all".into()).open().is_err());
-    assert!(Target::Syslog("/nowhere/at/all".into()).open().is_err());
 }
 
 #[test]
@@ -126,8 +125,28 @@ fn syslog_gets_one_message_a_line_and_may_be_started_anew() {
     let lost = sink.write(b"three\nfour\nfive\n").unwrap_err().lost;
     assert_eq!(lost, 3);
     fs::remove_file(&path).unwrap();
-    assert!(sink.reopen().is_err());
+    sink.reopen().unwrap();
+    assert_eq!(sink.write(b"lost\n").unwrap_err().lost, 1);
     let listener = UnixDatagram::bind(&path).unwrap();
     sink.write(b"six\n").unwrap();
     assert!(receive(&listener).ends_with("]: six"));
+}
+
+/// A syslog that is not there, or not yet, costs lines and nothing else.
+#[test]
+fn syslog_may_come_after_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let target = Target::Syslog(path.clone());
+    let said = target.unreachable().unwrap();
+    let expected = format!("access_log_target {target}: no such file or directory; lines are lost");
+    assert!(said.starts_with(&expected), "{said}");
+    let mut sink = target.open().unwrap();
+    assert_eq!(sink.write(b"one\ntwo\n").unwrap_err().lost, 2);
+    let listener = UnixDatagram::bind(&path).unwrap();
+    assert_eq!(target.unreachable(), None);
+    sink.write(b"three\n").unwrap();
+    let mut message = [0; 100];
+    let length = listener.recv(&mut message).unwrap();
+    assert!(message[..length].ends_with(b"]: three"));
 }

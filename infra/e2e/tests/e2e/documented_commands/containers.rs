@@ -130,6 +130,11 @@ fn of_compose(typed: &Typed, words: &[String]) -> Verdict {
         }
     }
     match (name.as_str(), rest) {
+        ("exec", [service, program, words @ ..]) if program == "influx" => {
+            serves(service)?;
+            influx(words)
+        }
+        ("exec", [service, program, ..]) if program == "rm" => serves(service),
         ("exec", [service, words @ ..]) => {
             serves(service)?;
             let call = Call {
@@ -139,6 +144,26 @@ fn of_compose(typed: &Typed, words: &[String]) -> Verdict {
             programs::judge(&call, false)
         }
         _ => rest.iter().try_for_each(|service| serves(service)),
+    }
+}
+
+/// The commands of InfluxDB's client that take a path, with options, as its manual has them: it is in the image only.
+const INFLUX: [(&str, &[&str]); 2] = [
+    ("backup", &["--token", "--host"]),
+    ("restore", &["--token", "--host", "--full"]),
+];
+
+fn influx(words: &[String]) -> Verdict {
+    let [command, path, options @ ..] = words else {
+        return Err("which command, and what path?".to_owned());
+    };
+    let known = INFLUX.iter().find(|(known, _)| known == command);
+    let (_, known) = known.ok_or("there is no such command")?;
+    let mut given = options.iter().filter(|it| it.starts_with('-'));
+    match given.find(|option| !known.contains(&option.as_str())) {
+        Some(option) => Err(format!("there is no option {option}")),
+        None if path.starts_with('/') => Ok(()),
+        None => Err("the path comes first".to_owned()),
     }
 }
 
