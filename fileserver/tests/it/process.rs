@@ -501,7 +501,7 @@ async fn without_descriptors_it_waits_and_does_not_spin() {
     // These lines come at most once a second.
     for _ in 0..3 {
         let line = running.logged("cannot accept");
-        assert!(line.contains("Too many open files"), "{line}");
+        assert!(line.contains("too many open files"), "{line}");
     }
     let spent = cpu_ticks(running.child.id());
     assert!(spent < 50, "{spent} hundredths of a second in two");
