@@ -259,7 +259,7 @@ fn what_stops_a_start_stops_the_check(_: &World) {
         ("admin_read_token_file", "nope", "no such file or directory"),
         ("admin_read_token_file", "plain", "not a hash"),
         ("pid_file", "nope/x", "nope: no such file or directory"),
-        ("pid_file", ".", "not a directory"),
+        ("pid_file", ".", "is a directory, a file is needed"),
         ("access_log_target", "nope/x.log", "nope: no such file"),
         ("access_log.target", "plain/x.log", "is not a directory"),
         ("admin", "unix:nope/s", "nope: no such file or directory"),
