@@ -132,6 +132,9 @@ impl Config {
         let proxy = limits::proxy(check, entries);
         let listen = listen::read(check, listen).unwrap_or_default();
         let listen_origin = listen.has_named().then(|| check.origin("listen"));
+        // Before the backends, which inherit them: what is wrong is told once.
+        let checks = health::checks(check, entries, proxy.send);
+        let health = health::rules(check, entries);
         let backends = backends.map(|backends| backends::read(check, backends, entries));
         let backends = backends.unwrap_or_default();
         Self {
@@ -178,8 +181,8 @@ impl Config {
             proxy: proxy.clone(),
             access_log: access_log::access_log(check, entries),
             balance: balance(check, value("balance"), defaults.balance),
-            checks: health::checks(check, entries, proxy.send),
-            health: health::rules(check, entries),
+            checks,
+            health,
             instance: check.read_with(
                 "instance",
                 value("instance"),

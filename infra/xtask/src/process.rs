@@ -25,6 +25,8 @@ const POLL: Duration = Duration::from_millis(10);
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to end after SIGTERM before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long it is waited without a word.
+const SILENT_LIMIT: Duration = Duration::from_millis(500);
 
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
@@ -149,8 +151,15 @@ impl Server {
                 break;
             }
             waited += POLL;
+            if waited == SILENT_LIMIT {
+                eprintln!(
+                    "{} waits for clients that are still connected, {} s at most; Ctrl-C: now",
+                    self.name,
+                    STOP_LIMIT.as_secs()
+                );
+            }
         }
-        eprintln!("{} takes too long to end and is killed", self.name);
+        eprintln!("{} has not ended and is killed", self.name);
         self.kill();
     }
 

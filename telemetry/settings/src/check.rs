@@ -86,9 +86,11 @@ impl Check {
         for problem in self.problems.split_off(before) {
             let bare = problem.key.strip_prefix(&prefix).unwrap_or_default();
             let value = |problem: &Problem| problem.given.trim_matches('"').to_owned();
+            let outer = &self.prefix;
             let is_known = |known: &Problem| {
+                let key = known.key.strip_prefix(outer).unwrap_or(&known.key);
                 !known.given.is_empty()
-                    && full_name(&known.key) == full_name(bare)
+                    && full_name(key) == full_name(bare)
                     && value(known) == value(&problem)
             };
             if !self.problems.iter().any(is_known) {
@@ -448,9 +450,14 @@ fn without_unit(text: &str, needs_quotes: bool, bounds: &RangeInclusive<Duration
     } else {
         "a unit"
     };
-    match ["s", "ms"].into_iter().find(fits) {
-        Some(unit) => format!("; it needs {missing}: {quote}{text}{unit}{quote}"),
-        None => format!("; it needs {missing}"),
+    // HAProxy takes a bare number for milliseconds, others for seconds.
+    let fitting = ["s", "ms"].into_iter().filter(fits);
+    let fitting: Vec<_> = fitting
+        .map(|unit| format!("{quote}{text}{unit}{quote}"))
+        .collect();
+    match fitting.is_empty() {
+        false => format!("; it needs {missing}: {}", fitting.join(" or ")),
+        true => format!("; it needs {missing}"),
     }
 }
 

@@ -9,6 +9,24 @@ const FEW: usize = 12;
 /// The end of a word is looked up with a slip in it from this length on.
 const LONG: usize = 4;
 
+/// Words that people use for a key of ours, without what stands between their parts.
+const SYNONYMS: [(&[&str], &str); 4] = [
+    (
+        &[
+            "rootdir",
+            "dir",
+            "directory",
+            "path",
+            "share",
+            "documentroot",
+        ],
+        "root",
+    ),
+    (&["port", "address", "bindaddress", "host"], "listen"),
+    (&["cert", "certificate", "tlscert"], "tls_certificate"),
+    (&["certificatekey", "privatekey"], "tls_key"),
+];
+
 /// What is said of a key that is not one of `known`, in the file of a program: where it belongs, if it is a key of the top or of
 /// another program; our word for one of HAProxy's; else which one was probably meant, else which ones there are. Where they are too many for a line, the
 /// file that lists all keys of the program is named.
@@ -63,6 +81,10 @@ pub fn unknown_key(name: &str, known: &[&str], program: &Program) -> String {
     if known.len() <= FEW {
         return format!("{not_here}; known are {}", known.join(", "));
     }
+    let several: Vec<&str> = longer(name, known.iter().copied()).collect();
+    if (2..=FEW).contains(&several.len()) {
+        return format!("{not_here}; here there are {}", several.join(", "));
+    }
     if not_here.contains(program.name) {
         return not_here;
     }
@@ -104,7 +126,12 @@ pub(crate) fn meant_key<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 /// The key that is the same but for what stands between its parts, and capitals.
 fn own_word<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = bare(name);
-    known.iter().find(|key| bare(key) == name).copied()
+    let own = || known.iter().find(|key| bare(key) == name);
+    let synonym = || {
+        let (_, ours) = SYNONYMS.iter().find(|(words, _)| words.contains(&&*name))?;
+        known.iter().find(|key| *key == ours)
+    };
+    own().or_else(synonym).copied()
 }
 
 fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
@@ -159,6 +186,25 @@ fn without_prefix<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::programs::{BALANCER, CLIENT, COLLECTOR, FILE_SERVER};
+
+    #[test]
+    fn what_people_call_it_leads_to_ours() {
+        let said = |name: &str| unknown_key(name, FILE_SERVER.keys, &FILE_SERVER);
+        for (name, meant) in [
+            ("root_dir", "root"),
+            ("directory", "root"),
+            ("share", "root"),
+            ("port", "listen"),
+            ("cert", "tls_certificate"),
+        ] {
+            assert_eq!(said(name), format!("unknown key; did you mean {meant}?"));
+        }
+        let of_tls = said("tls");
+        assert!(
+            of_tls.contains("not of netsocket-fileserver; here there are tls_certificate, "),
+            "{of_tls}"
+        );
+    }
 
     #[test]
     fn many_keys_are_not_listed() {

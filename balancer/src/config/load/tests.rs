@@ -31,6 +31,22 @@ fn backend(name: &str, host: &str, port: u16) -> BackendAddress {
 }
 
 #[test]
+fn what_backends_inherit_is_wrong_once() {
+    let backends = "backends = [{name = 'a', address = 'h:1'}, {name = 'b', address = 'h:2', check_kind = 'tcp'}]\n";
+    for text in [
+        format!("{backends}[check]\ninterval = '5'\n"),
+        format!(
+            "listen = ':1'\n[[services]]\nname = 's'\nlisten = '127.0.0.1:1'\npool = 'p'\n[[pools]]\nname = 'p'\ncheck_interval = '5'\n{backends}"
+        ),
+    ] {
+        let Problems(problems) = load_text(&text).unwrap_err();
+        let keys = problems.iter().map(|it| it.key.as_str());
+        let keys: Vec<_> = keys.filter(|key| key.ends_with("interval")).collect();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+    }
+}
+
+#[test]
 fn one_backend_is_all_that_is_needed() {
     let config = load_text("backends = ['server=localhost:9000']").unwrap();
     assert_eq!(config.listen.to_string(), "0.0.0.0:8081");

@@ -133,7 +133,7 @@ fn everything_that_is_wrong_is_named_at_once_with_its_line() {
         "F:4: pools[0].backends: at least one is needed",
         "F:12: services[0].pool = \"q\": a pool; known are p, p",
         "F:17: services[1].balance: belongs to the pool: set it in [[pools]]",
-        "F:23: services[2].port: unknown key; docs/configuration.md lists all",
+        "F:23: services[2].port: unknown key; did you mean listen?",
         "F:22: services[2].workers: only at the top of the file",
         "F:18: services[2].name: is missing",
         "F:19: services[2].listen[0] = \"x\": IP:PORT",

@@ -6,14 +6,14 @@ use super::state::{Panel, State};
 /// Keys, and what they do.
 const KEYS: [(&str, &str); 11] = [
     ("up, down, k, j", "choose a backend"),
-    ("page up, page down, home, end", "the same, further"),
+    ("page up/down, home, end", "the same, further"),
     ("d", "drain the chosen backend: no new sessions"),
     ("m", "take it out of service: no checks either"),
     ("r", "put it back into service"),
     ("s", "sort by the next column"),
     ("S", "the other way round"),
     ("/", "show only what has this text; Escape: all"),
-    ("tab", "backends and sessions, only sessions, services"),
+    ("tab", "the next view: sessions, services"),
     ("?", "these keys"),
     ("q, Ctrl-C", "end"),
 ];
@@ -78,4 +78,14 @@ pub(super) fn key_line(state: &State, width: usize) -> String {
     let fits = |line: &String| line.chars().count() <= width;
     let shortest = lines.clone().next_back().unwrap_or_default();
     cut(&lines.find(fits).unwrap_or(shortest), width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_fit_into_a_small_terminal() {
+        assert_eq!(key_lines(70), key_lines(200));
+    }
 }
