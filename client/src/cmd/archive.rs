@@ -13,7 +13,7 @@ use super::overwrite::Overwriting;
 use super::search::{Kind, Start, nothing_found};
 use crate::command_line::archive_names::{Format, OURS, name};
 use crate::command_line::command::{Archive, Search};
-use crate::command_line::parse_search::TAKES_ONE;
+use crate::command_line::parse_search::takes_one;
 use crate::command_line::quote::pasteable;
 use crate::outcome::answer::Answer;
 use crate::outcome::error::Error;
@@ -130,7 +130,7 @@ impl Context {
             _ if begun.exit != Exit::Done => return Ok(None),
             ([], _) => return Ok(None),
             ([_, _, ..], _) if search.places.len() > 1 => {
-                return Err(refused(format!("archive {TAKES_ONE}")));
+                return Err(refused(takes_one("archive")));
             }
             ([start], Some(name)) if start.kind == Kind::File => {
                 query.name = Some(Name(name));

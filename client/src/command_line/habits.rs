@@ -10,7 +10,7 @@ mod options;
 mod server;
 
 use habit::{Habit, Place};
-pub(crate) use server::server;
+pub(crate) use server::{server, url};
 
 /// All of them.
 fn all() -> impl Iterator<Item = &'static Habit> {

@@ -7,6 +7,7 @@ use crate::command_line::args::Args;
 use crate::command_line::commands::{self, CommandSpec, Operand};
 use crate::command_line::help;
 use crate::command_line::options::OptionSpec;
+use crate::command_line::posix_find;
 use crate::outcome::exit::EXITS;
 
 /// The name under which the program is installed.
@@ -23,7 +24,53 @@ pub(crate) fn completions(shell: &str) -> Vec<u8> {
     };
     // The other words for them are not offered.
     let with_values = |flag: Arg| flag.value_parser(PossibleValuesParser::new(["on", "off"]));
-    netsocket_settings::completion_script(shell, definition().mut_arg("tls", with_values))
+    let script =
+        netsocket_settings::completion_script(shell, definition().mut_arg("tls", with_values));
+    match (shell, String::from_utf8(script)) {
+        (Shell::Bash, Ok(script)) => with_primaries_in_bash(&script).into_bytes(),
+        (Shell::Fish, Ok(script)) => (script + &primaries_in_fish()).into_bytes(),
+        (_, Ok(script)) => script.into_bytes(),
+        (_, Err(error)) => error.into_bytes(),
+    }
+}
+
+/// Adds the conditions of find(1), which have one dash: clap knows no such options.
+fn with_primaries_in_bash(script: &str) -> String {
+    let primaries = posix_find::EQUAL.join(" ");
+    let mut is_in_one = false;
+    let lines = script.lines().map(|line| {
+        if let Some(function) = line.trim().strip_suffix(')') {
+            let command = function.strip_prefix("netsocket__subcmd__");
+            is_in_one = match command {
+                Some(command) => posix_find::is_taken_by(command),
+                None => is_in_one,
+            };
+        }
+        match is_in_one && line.contains("&& opts=\"") {
+            true => line.replacen("opts=\"", &format!("opts=\"{primaries} "), 1) + "\n",
+            false => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
+/// The same in fish, which has a form for options with one dash.
+fn primaries_in_fish() -> String {
+    let commands = commands::all().filter(|command| posix_find::is_taken_by(command.name));
+    let lines = commands.flat_map(|command| {
+        posix_find::EQUAL.iter().map(move |primary| {
+            let value = match posix_find::takes_value(primary.as_bytes()) {
+                true => " -x",
+                false => " -f",
+            };
+            let word = primary.trim_start_matches('-');
+            format!(
+                "complete -c {NAME} -n \"__fish_{NAME}_using_subcommand {}\" -o {word}{value}\n",
+                command.name
+            )
+        })
+    });
+    lines.collect()
 }
 
 /// The commands with an option of that name.
@@ -220,6 +267,24 @@ mod tests {
         ] {
             let script = String::from_utf8(completions(shell)).unwrap();
             assert!(script.contains(values), "{shell}");
+        }
+    }
+
+    #[test]
+    fn bash_and_fish_complete_the_conditions_of_find() {
+        let script = String::from_utf8(completions("fish")).unwrap();
+        assert!(script.contains("using_subcommand archive\" -o mtime -x\n"));
+        let script = String::from_utf8(completions("bash")).unwrap();
+        for (command, is_with) in [("find", true), ("archive", true), ("get", false)] {
+            let label = format!("netsocket__subcmd__{command})");
+            let (_, after) = script.rsplit_once(&label).unwrap();
+            let mut lines = after.lines();
+            let options = lines.find(|line| line.contains("&& opts=")).unwrap();
+            assert_eq!(
+                options.contains("\"-name -iname -type"),
+                is_with,
+                "{command}"
+            );
         }
     }
 

@@ -143,6 +143,14 @@ pub(crate) enum OptionProblem {
         /// The long option that may have been meant.
         near: Option<&'static str>,
     },
+    /// There is no such letter in a word of several.
+    #[error("there is no option -{}", Name::from(&.word[..]))]
+    UnknownLetter {
+        /// The word, without its dash.
+        word: Vec<u8>,
+        /// Where the letter is in it.
+        at: usize,
+    },
     /// The option takes no value.
     #[error("--{0} takes no value")]
     NoValue(&'static str),
@@ -245,10 +253,7 @@ fn short<'a>(
         let spec = specs
             .iter()
             .find(|spec| spec.short == Some(char::from(*letter)))
-            .ok_or_else(|| OptionProblem::Unknown {
-                option: format!("-{}", Name::from(&[*letter][..])),
-                near: None,
-            })?;
+            .ok_or_else(|| unknown_letter(letters, at))?;
         let mut given = Given {
             spec,
             is_long: false,
@@ -266,6 +271,19 @@ fn short<'a>(
         break;
     }
     Ok(())
+}
+
+fn unknown_letter(letters: &[u8], at: usize) -> OptionProblem {
+    match letters {
+        [one] => OptionProblem::Unknown {
+            option: format!("-{}", Name::from(&[*one][..])),
+            near: None,
+        },
+        several => OptionProblem::UnknownLetter {
+            word: several.to_vec(),
+            at,
+        },
+    }
 }
 
 fn split_value(long: &[u8]) -> (&[u8], Option<Vec<u8>>) {

@@ -7,18 +7,16 @@ use std::os::unix::ffi::OsStringExt as _;
 use netsocket_protocol::name::Name;
 use netsocket_protocol::query::Sort;
 
-use crate::command_line::args::Args;
 use crate::command_line::command::{Command, DiskUsage, Get, Invocation, List, TreeView};
-use crate::command_line::command_options::GENERAL;
-use crate::command_line::commands::{self, CommandSpec, SHELLS};
+use crate::command_line::commands::{self, CommandSpec, Operand, SHELLS};
 use crate::command_line::habits;
 use crate::command_line::option_values::{list_format, number, path, save};
-use crate::command_line::options::{self, OptionProblem, OptionSpec, ParsedOptions};
+use crate::command_line::options::{self, OptionSpec, ParsedOptions};
 use crate::command_line::parse_search::{archive, find};
 use crate::command_line::parted_values;
 use crate::command_line::posix_find;
-use crate::command_line::quote::pasteable;
 use crate::command_line::sftp_options;
+use crate::command_line::unknown_option;
 use crate::outcome::error::Error;
 
 /// The maximum number of parallel downloads: each uses a connection of its own.
@@ -33,7 +31,7 @@ pub(crate) fn parse(
     let specs: Vec<&'static OptionSpec> = command.options().collect();
     let name = String::from_utf8_lossy(typed);
     let translated = match command.name {
-        "find" | "archive" => {
+        command if posix_find::is_taken_by(command) => {
             parted_values::check(words).and_then(|()| posix_find::translated(words))
         }
         "get" => Ok(sftp_options::translated(&specs, words)),
@@ -41,19 +39,15 @@ pub(crate) fn parse(
         _ => Ok(words.to_vec()),
     };
     let parsed = translated.and_then(|words| {
-        options::parse(&specs, &words).map_err(|problem| {
-            let refusal = refusal(command, &name, &problem);
-            match file_with_dash(&problem, &words) {
-                Some(file) => format!("{refusal} (./{file} if a file is meant)"),
-                None => refusal,
-            }
-        })
+        options::parse(&specs, &words)
+            .map_err(|problem| unknown_option::refusal(command, &name, &problem, &words))
     });
     let parsed_command = parsed.and_then(|parsed| {
         // `--help` works even if the other arguments are invalid.
         let parsed_command = if parsed.has("help") {
             Command::Help(Some(*command))
         } else {
+            no_url(command, &name, &parsed)?;
             to_command(command.name, &name, &parsed)?
         };
         Ok((parsed_command, parsed))
@@ -81,44 +75,20 @@ fn for_ls(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
     }
 }
 
-/// The word with an unknown option that may be the name of a file: no option has a dot.
-fn file_with_dash(problem: &OptionProblem, words: &[Vec<u8>]) -> Option<String> {
-    let OptionProblem::Unknown { option, .. } = problem else {
-        return None;
-    };
-    let mut words = words.iter().take_while(|word| *word != b"--");
-    let file = words.find(|word| {
-        let shown = Name::from(&word[..]).to_string();
-        let is_it = match option.strip_prefix("--") {
-            Some(_) => shown.starts_with(option),
-            None => !shown.starts_with("--") && shown.contains(option.trim_start_matches('-')),
-        };
-        shown.starts_with('-') && is_it && shown.contains('.') && !shown.contains('=')
+/// Refuses the address of a file where a path on the server is meant: no path has two slashes.
+fn no_url(command: &CommandSpec, typed: &str, parsed: &ParsedOptions) -> Result<(), String> {
+    let is_remote = matches!(
+        command.operand,
+        Operand::RemoteFile | Operand::RemoteDirectory
+    );
+    let mut words = parsed.operands.iter().filter(|_| is_remote);
+    let refusal = words.find_map(|word| {
+        let word = std::str::from_utf8(word).ok()?;
+        Some((word, habits::url(typed, word)?))
     });
-    file.map(|file| pasteable(file))
-}
-
-fn refusal(command: &CommandSpec, typed: &str, problem: &OptionProblem) -> String {
-    let OptionProblem::Unknown { option, near } = problem else {
-        return problem.to_string();
-    };
-    let instead = habits::for_option(command.name, option);
-    // A command that lacks one of these has no use for it before its name either.
-    let is_general = GENERAL
-        .iter()
-        .any(|spec| option.strip_prefix("--") == Some(spec.long));
-    if instead.is_none() && !is_general && Args::has_flag(option) {
-        return format!(
-            "{typed} has no option {option}; put it before the command: netsocket {option} … {typed}"
-        );
-    }
-    match (instead, near) {
-        (Some(instead), _) => format!("{typed} has no option {option}: {instead}"),
-        (None, Some(near)) => format!("{typed} has no option {option}; did you mean --{near}?"),
-        (None, None) if option == "-h" || option == "-?" => {
-            format!("{typed} has no option {option}; did you mean --help?")
-        }
-        (None, None) => format!("{typed} has no option {option}"),
+    match refusal {
+        Some((word, meant)) => Err(format!("{} is no path: {meant}", Name::from(word))),
+        None => Ok(()),
     }
 }
 

@@ -20,7 +20,12 @@ use crate::command_line::quote::pasteable;
 use crate::command_line::stat_times;
 
 /// What `archive` searches.
-pub(crate) const TAKES_ONE: &str = "takes one directory, and one name or glob";
+const TAKES_ONE: &str = "takes one directory, and one name or glob";
+
+/// Says so, with a way out.
+pub(crate) fn takes_one(typed: &str) -> String {
+    format!("{typed} {TAKES_ONE}: make one archive of each, or of a directory with all of them")
+}
 
 /// A search, and the order of what it finds.
 struct Ordered {
@@ -135,15 +140,11 @@ fn is_archive(word: &[u8]) -> bool {
     Format::of_name(&path(word.to_vec())) != Format::Unknown
 }
 
-/// Adds what was meant where the name of an archive stands for that of a file.
-fn with_output(problem: String, parsed: &ParsedOptions) -> String {
+/// What was meant where the name of an archive stands for that of a file.
+fn meant_output(parsed: &ParsedOptions) -> Option<String> {
     let last = parsed.operands.last().filter(|_| parsed.operands.len() > 1);
-    match last.filter(|word| is_archive(word)) {
-        Some(name) if !parsed.has("output") => {
-            format!("{problem}; did you mean -o {}?", pasteable(name))
-        }
-        _ => problem,
-    }
+    let name = last.filter(|word| is_archive(word) && !parsed.has("output"))?;
+    Some(format!("; did you mean -o {}?", pasteable(name)))
 }
 
 pub(super) fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> {
@@ -163,8 +164,8 @@ pub(super) fn find(typed: &str, parsed: &ParsedOptions) -> Result<Find, String> 
 }
 
 pub(super) fn archive(typed: &str, parsed: &ParsedOptions) -> Result<Archive, String> {
-    let Ordered { search, .. } =
-        ordered(typed, parsed).map_err(|problem| with_output(problem, parsed))?;
+    let Ordered { search, .. } = ordered(typed, parsed)
+        .map_err(|problem| problem + &meant_output(parsed).unwrap_or_default())?;
     // Of two words, the second may be a name.
     let is_too_many = match &search.places[..] {
         [] | [_] => false,
@@ -172,7 +173,10 @@ pub(super) fn archive(typed: &str, parsed: &ParsedOptions) -> Result<Archive, St
         _ => true,
     };
     if is_too_many {
-        return Err(with_output(format!("{typed} {TAKES_ONE}"), parsed));
+        return Err(match meant_output(parsed) {
+            Some(meant) => format!("{typed} {TAKES_ONE}{meant}"),
+            None => takes_one(typed),
+        });
     }
     let save = save(parsed);
     let extract = parsed.value("extract").map(|value| path(value.to_vec()));

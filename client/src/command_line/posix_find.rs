@@ -1,66 +1,37 @@
 //! `find` as it is typed for find(1): `find . -name '*.pdf' -size +1M`.
 //!
-//! Owns: translating the primaries of find(1) that have an equal here, and naming what to use in place of the others. Does
-//! not own: our own options ([`crate::command_line::commands`]), nor what the other words are
+//! Owns: translating the primaries of find(1) that have an equal here. Does not own: what to use in place of the others
+//! ([`crate::command_line::find_refusals`]), our own options ([`crate::command_line::commands`]), nor what the other words are
 //! ([`crate::command_line::parse_search`]).
 
 use netsocket_protocol::name::Name;
 
+use crate::command_line::find_refusals::{self, NONE_EXCLUDES};
 use crate::command_line::find_sizes::{self, Range, Sizes};
 use crate::command_line::find_times;
 use crate::command_line::habits::habit::EITHER;
 
-/// What is the case for all files here: nothing has to be asked.
-const TRUE: [&[u8]; 3] = [b"-print", b"-a", b"-and"];
-
-const NONE_EXCLUDES: &str =
-    "no condition excludes; [!a-c]* in a pattern matches names that begin otherwise";
-
-/// Operators that are names here unless a primary is among the words.
-const OPERATORS: [(&[&str], &str); 2] = [(&["!"], NONE_EXCLUDES), (&["(", ")", ","], EITHER)];
-
-/// Primaries without an equal, and what to use instead.
-const OTHERS: [(&[&str], &str); 12] = [
-    (
-        &["-newer", "-newermm", "-mnewer", "-anewer", "-cnewer"],
-        "stat FILE shows a time, and --modified-after 'TIME' takes it",
-    ),
-    (
-        &["-atime", "-ctime"],
-        "only other times are told: use -mtime N, or -Btime N for births",
-    ),
-    (
-        &["-amin", "-cmin"],
-        "only other times are told: use -mmin N, or -Bmin N for births",
-    ),
-    (
-        &["-newerat", "-newerct"],
-        "only other times are told: use -newermt WHEN, or -newerBt WHEN for births",
-    ),
-    (
-        &["-daystart"],
-        "a date begins at midnight: --modified-after 2024-01-31",
-    ),
-    (
-        &["-maxdepth", "-mindepth", "-depth", "-prune"],
-        "ls lists one directory, and tree -L N the first levels",
-    ),
-    (
-        &["-path", "-wholename", "-ipath"],
-        "use --below DIR to say where to look",
-    ),
-    (
-        &["-regex", "-iregex"],
-        "use -name with a pattern: *, ?, [a-z] or {a,b}",
-    ),
-    (&["-or"], EITHER),
-    (&["-not"], NONE_EXCLUDES),
-    (
-        &["-exec", "-execdir", "-ok"],
-        "get and archive take patterns as well",
-    ),
-    (&["-delete"], "this service is read-only"),
+/// What is the case for all files here, or changes nothing: nothing has to be asked.
+const TRUE: [&[u8]; 9] = [
+    b"-print",
+    b"-a",
+    b"-and",
+    b"-true",
+    b"-noleaf",
+    b"-warn",
+    b"-nowarn",
+    b"-ignore_readdir_race",
+    b"-noignore_readdir_race",
 ];
+
+/// What has an equal here.
+pub(crate) const EQUAL: [&str; 13] = [
+    "-name", "-iname", "-type", "-size", "-empty", "-mtime", "-mmin", "-Btime", "-Bmin",
+    "-newermt", "-newerBt", "-print0", "-ls",
+];
+
+/// Those of them that stand alone.
+const WITHOUT_VALUE: [&str; 3] = ["-empty", "-print0", "-ls"];
 
 /// The words of find(1) in ours; those without any primary of find(1) are unchanged.
 ///
@@ -83,35 +54,30 @@ pub(crate) fn translated(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
     Ok(translation.options)
 }
 
+/// Whether a command has conditions, which may be typed in this way.
+pub(crate) fn is_taken_by(command: &str) -> bool {
+    matches!(command, "find" | "archive")
+}
+
 /// Whether find(1) has it, and we know.
 pub(crate) fn is_primary(word: &[u8]) -> bool {
-    const EQUAL: [&[u8]; 13] = [
-        b"-name",
-        b"-iname",
-        b"-type",
-        b"-size",
-        b"-empty",
-        b"-mtime",
-        b"-mmin",
-        b"-Btime",
-        b"-Bmin",
-        b"-newermt",
-        b"-newerBt",
-        b"-print0",
-        b"-ls",
-    ];
-    EQUAL.contains(&word) || TRUE.contains(&word) || other(word).is_some()
+    let is_equal = EQUAL.iter().any(|equal| equal.as_bytes() == word);
+    is_equal || TRUE.contains(&word) || find_refusals::instead(word).is_some()
 }
 
-fn other(word: &[u8]) -> Option<&'static str> {
-    instead(&OTHERS, word)
+/// Whether a value follows the primary.
+pub(crate) fn takes_value(word: &[u8]) -> bool {
+    let is_it = |known: &&str| known.as_bytes() == word;
+    EQUAL.iter().any(is_it) && !WITHOUT_VALUE.iter().any(is_it)
 }
 
-fn instead(table: &[(&[&str], &'static str)], word: &[u8]) -> Option<&'static str> {
-    table
-        .iter()
-        .find(|(names, _)| names.iter().any(|name| name.as_bytes() == word))
-        .map(|(_, instead)| *instead)
+/// What to use in place of what is a name here unless a primary is among the words.
+fn operator(word: &[u8]) -> Option<&'static str> {
+    match word {
+        b"!" => Some(NONE_EXCLUDES),
+        b"(" | b")" | b"," => Some(EITHER),
+        _ => None,
+    }
 }
 
 #[derive(Default)]
@@ -156,7 +122,7 @@ impl Translation {
             b"-print0" => self.options.push(b"--null".to_vec()),
             b"-ls" => self.options.push(b"--long".to_vec()),
             word if TRUE.contains(&word) => {}
-            word => match other(word) {
+            word => match find_refusals::instead(word) {
                 Some(instead) => return Err(format!("{shown} is not possible here: {instead}")),
                 // One of ours, or wrong: the parser of options knows.
                 None => self.options.push(word.to_vec()),
@@ -188,7 +154,7 @@ impl Translation {
 }
 
 fn no_operator(word: &[u8]) -> Result<(), String> {
-    match instead(&OPERATORS, word) {
+    match operator(word) {
         Some(instead) => Err(format!(
             "{} is not possible here: {instead}",
             Name::from(word)

@@ -11,6 +11,7 @@ use netsocket_protocol::query::Sort;
 use crate::command_line::command::Get;
 use crate::command_line::commands::{self, CommandSpec, FORMATS, Operand};
 use crate::command_line::options::OptionSpec;
+use crate::command_line::posix_find;
 use crate::command_line::quote::{self, Quote};
 use crate::command_line::shell_words::{self, PartialLine};
 use crate::session::remote_path;
@@ -99,7 +100,14 @@ fn wanted(partial: &PartialLine, word: &str) -> Wanted {
     };
     let only_operands = before.iter().any(|word| word == b"--");
     if !only_operands {
-        if let Some(spec) = before.last().and_then(|last| waiting(&command, last)) {
+        let last = before.last();
+        if let Some(last) = last.filter(|last| is_primary_with_value(&command, last)) {
+            return match &last[..] {
+                b"-type" => Wanted::Words(&["f"]),
+                _ => Wanted::Nothing,
+            };
+        }
+        if let Some(spec) = last.and_then(|last| waiting(&command, last)) {
             return value(spec);
         }
         if word.starts_with('-') && partial.quote.is_none() {
@@ -123,6 +131,10 @@ fn wanted(partial: &PartialLine, word: &str) -> Wanted {
         Operand::Command => Wanted::Command,
         Operand::Word(words) => Wanted::Words(words),
     }
+}
+
+fn is_primary_with_value(command: &CommandSpec, word: &[u8]) -> bool {
+    posix_find::is_taken_by(command.name) && posix_find::takes_value(word)
 }
 
 /// The option whose value follows that word.
@@ -185,8 +197,13 @@ fn options(command: &CommandSpec, word: &str) -> Vec<Candidate> {
     let shorts = command.options().filter_map(|spec| spec.short);
     let shorts = shorts.map(|short| format!("-{short}"));
     let longs = command.options().map(|spec| format!("--{}", spec.long));
+    let primaries = posix_find::EQUAL
+        .iter()
+        .filter(|_| posix_find::is_taken_by(command.name))
+        .map(|primary| (*primary).to_owned());
     shorts
         .chain(longs)
+        .chain(primaries)
         .filter(|option| option.starts_with(word))
         .map(|option| Candidate {
             written: format!("{option} "),
@@ -279,6 +296,13 @@ mod tests {
             shown.contains(&"get -r ".to_owned()) && shown.contains(&"get --force ".to_owned())
         );
         assert_eq!(written("get -r"), ["get -r "]);
+        assert_eq!(written("find -na"), ["find -name "]);
+        assert_eq!(
+            written("archive . -new"),
+            ["archive . -newermt ", "archive . -newerBt "]
+        );
+        assert_eq!(written("find . -type "), ["find . -type f "]);
+        assert_eq!(written("find . -empty n"), ["find . -empty notes.txt "]);
         assert_eq!(written("find x --sort m"), ["find x --sort modified "]);
         assert_eq!(written("archive --format z"), ["archive --format zst "]);
         assert_eq!(written("help stat"), ["help stat ", "help status "]);
@@ -290,6 +314,8 @@ mod tests {
             "status ",
             "wibble ",
             "find --larger ",
+            "find -name ",
+            "get -na",
             "w24fn ",
             "get a\\",
         ] {

@@ -189,15 +189,15 @@ async fn archive_says_what_was_meant() {
         ("archive --ext none -o b.tgz a.tgz", ""),
         (
             "archive x y z",
-            "archive takes one directory, and one name or glob. Usage",
+            "archive takes one directory, and one name or glob: make one archive of each, or of a directory with all of them. Usage",
         ),
         (
             "archive music y/z",
-            "archive takes one directory, and one name or glob. Usage",
+            "archive takes one directory, and one name or glob: make one archive of each, or of a directory with all of them. Usage",
         ),
         (
             "archive music notes.txt",
-            "archive takes one directory, and one name or glob\n",
+            "archive takes one directory, and one name or glob: make one archive of each, or of a directory with all of them\n",
         ),
         ("archive x music", "there is no file or directory /x\n"),
         ("archive music none", "no file named none below /music\n"),

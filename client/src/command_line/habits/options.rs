@@ -192,6 +192,11 @@ pub(super) static TABLE: &[Habit] = &[
     ),
     option(
         "find",
+        &["-L", "-P", "--follow"],
+        "there is one tree, and no links are followed",
+    ),
+    option(
+        "find",
         &["-h", "-s"],
         "-l shows sizes with units; --sort KEY sorts",
     ),

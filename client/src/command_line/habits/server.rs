@@ -22,16 +22,34 @@ pub(crate) fn server(
     is_command: impl Fn(&str) -> bool,
 ) -> Option<String> {
     let Meant { server, path } = meant(word, next.is_some_and(is_command))?;
-    let root = path.trim_start_matches('/');
-    let get = match (root, root.ends_with('/')) {
-        ("", _) => return Some(format!("for a server, use --server {server}")),
-        (_, true) => "get -r",
-        (_, false) => "get",
+    match path.trim_start_matches('/') {
+        "" => Some(format!("for a server, use --server {server}")),
+        root => Some(whole_command(&server, "get", root)),
+    }
+}
+
+/// What to use for a URL behind a command, which was typed as `command`.
+pub(crate) fn url(command: &str, word: &str) -> Option<String> {
+    const SCHEMES: [&str; 7] = ["http", "https", "ftp", "ftps", "sftp", "ssh", "netsocket"];
+    let (scheme, _) = word.split_once("://")?;
+    if !SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
+        return None;
+    }
+    let Meant { server, path } = meant(word, false)?;
+    Some(whole_command(
+        &server,
+        command,
+        path.trim_start_matches('/'),
+    ))
+}
+
+fn whole_command(server: &str, command: &str, root: &str) -> String {
+    let recursive = match command == "get" && (root.is_empty() || root.ends_with('/')) {
+        true => " -r",
+        false => "",
     };
     let path = pasteable(format!("/{root}").as_bytes());
-    Some(format!(
-        "for a file on a server, use netsocket --server {server} {get} {path}"
-    ))
+    format!("for a file on a server, use netsocket --server {server} {command}{recursive} {path}")
 }
 
 fn meant(word: &str, is_before_command: bool) -> Option<Meant<'_>> {

@@ -81,7 +81,14 @@ fn what_is_wrong_is_said() {
     for (line, said) in [
         ("--lnog", unknown("--lnog", Some("long"))),
         ("--colour", unknown("--colour", None)),
-        ("-lz", unknown("-z", None)),
+        ("-z", unknown("-z", None)),
+        (
+            "-lz",
+            OptionProblem::UnknownLetter {
+                word: b"lz".to_vec(),
+                at: 1,
+            },
+        ),
         ("--long=1", OptionProblem::NoValue("long")),
         (
             "--output",
@@ -116,7 +123,7 @@ fn a_long_option_with_one_dash_is_no_file_name() {
         ("-utput f", "-utput", Some("output")),
         ("-lnog", "-lnog", Some("long")),
         ("-long", "-long", Some("long")),
-        ("-exx", "-e", None),
+        ("-e", "-e", None),
     ] {
         let refused = super::parse(&WITH_FORCE, &words(line)).unwrap_err();
         let expected = OptionProblem::Unknown {

@@ -250,7 +250,7 @@ fn what_is_wrong_is_said_with_the_usage() {
     for (line, said) in [
         (
             "get -dash.txt",
-            "get has no option -d: use -r (./-dash.txt if a file is meant). Usage: get",
+            "get has no option -dash.txt (./-dash.txt if a file is meant). Usage: get",
         ),
         (
             "cat --dash.txt",
@@ -283,6 +283,32 @@ fn what_is_wrong_is_said_with_the_usage() {
         (
             "ls -lR",
             "ls has no option -R: use tree, or find. Usage: ls",
+        ),
+        // A word is no bundle of letters unless all are known.
+        (
+            "get -recursive x",
+            "get has no option -recursive; did you mean --recursive? Usage",
+        ),
+        (
+            "get -resume x",
+            "get has no option -resume: get resumes by itself. Usage",
+        ),
+        ("get -pages x", "get has no option -pages. Usage"),
+        ("get -j4 x", "get has no option -j: use -P N for several"),
+        ("ls -xyz", "ls has no option -xyz. Usage"),
+        ("ls -lahz", "ls has no option -z. Usage"),
+        ("du -sxy", "du has no option -sxy. Usage"),
+        (
+            "get http://127.0.0.1:8081/a/",
+            "http://127.0.0.1:8081/a/ is no path: for a file on a server, use netsocket --server 127.0.0.1:8081 get -r /a/. Usage",
+        ),
+        (
+            "cat sftp://me@h/a.txt",
+            "sftp://me@h/a.txt is no path: for a file on a server, use netsocket --server h:8081 cat /a.txt. Usage",
+        ),
+        (
+            "archive pictures/ metrics/",
+            "archive takes one directory, and one name or glob: make one archive of each",
         ),
         (
             "@ls",
