@@ -245,7 +245,9 @@ fn exchange<S: io::Read + Write>(
     let mut stream = wrap(stream)?;
     // HTTP/1.0: the answer ends with its connection, and comes without chunks.
     let host = address.host();
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    // In one write: after the first of several, who speaks TLS only may have closed, and its answer would be lost.
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(MOST_BYTES).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
