@@ -1,7 +1,7 @@
 //! What a command or flag was most likely meant to be that is called otherwise here: by HAProxy or nginx, or one level up.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use netsocket_settings::{BALANCER, with_key_tip};
+use netsocket_settings::{BALANCER, with_key_tip, with_only_tip};
 
 /// Words, and our commands for them.
 const COMMANDS: [(&str, &[&str]); 21] = [
@@ -92,7 +92,7 @@ fn usage(error: &clap::Error) -> String {
         .unwrap_or_default()
 }
 
-fn with_flag(mut error: clap::Error) -> clap::Error {
+fn with_flag(error: clap::Error) -> clap::Error {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
@@ -105,12 +105,7 @@ fn with_flag(mut error: clap::Error) -> clap::Error {
     } else {
         return with_key_tip(error, &BALANCER);
     };
-    error.remove(ContextKind::SuggestedArg);
-    error.insert(
-        ContextKind::Suggested,
-        ContextValue::StyledStrs(vec![tip.into()]),
-    );
-    error
+    with_only_tip(error, tip)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use netsocket_fileserver::{Bound, Config, Signals, misspelt_variables, run};
 use netsocket_settings::{
     AdminTarget, CommonCommand, FILE_SERVER, Flag, Judged, Layers, Problems, init_log,
     raise_descriptor_limit, report_config, unresolved, with_equals_tip, with_key_tip,
+    with_only_tip,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -191,7 +192,7 @@ fn run_common_command(
 }
 
 /// A word that is no command may be the directory, as other servers take it.
-fn with_tip(mut error: clap::Error) -> clap::Error {
+fn with_tip(error: clap::Error) -> clap::Error {
     let word = error.get(ContextKind::InvalidSubcommand);
     let tip = match word {
         Some(ContextValue::String(word)) if Path::new(word).is_dir() => {
@@ -199,12 +200,7 @@ fn with_tip(mut error: clap::Error) -> clap::Error {
         }
         _ => return with_key_tip(error, &FILE_SERVER),
     };
-    error.remove(ContextKind::SuggestedSubcommand);
-    error.insert(
-        ContextKind::Suggested,
-        ContextValue::StyledStrs(vec![tip.into()]),
-    );
-    error
+    with_only_tip(error, tip)
 }
 
 /// A line on standard error for each line of the problem.

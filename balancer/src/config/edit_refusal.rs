@@ -4,7 +4,7 @@ use netsocket_settings::{Problem, Problems, no_such};
 use serde_json::{Map, Value};
 
 use super::entry_keys::DEFAULT_NAME;
-use crate::core::backend::full_name;
+use crate::core::full_name::full_name;
 use crate::core::group_member::could_be_member;
 
 /// Lists of the document, and what an entry is called.

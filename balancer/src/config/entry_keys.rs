@@ -1,6 +1,6 @@
 //! Which keys stand in which tables of the settings file beside the top, and the name that the top itself has.
 
-use crate::core::backend::DEFAULT_POOL;
+use crate::core::full_name::DEFAULT_POOL;
 
 /// The name of the service and of the pool that the top of the file describes.
 pub const DEFAULT_NAME: &str = DEFAULT_POOL;

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::core::balance::{BackendId, Load, Ranking};
 use crate::core::connect_times::ConnectTimes;
+use crate::core::full_name::full_name;
 use crate::core::health::{
     AdminState, AgentWish, CheckFailure, Reason, SessionSignal, Share, State, Streak, Transition,
     Wake,
@@ -25,18 +26,6 @@ use crate::core::traffic::Traffic;
 
 /// The weight of a backend without a configured one.
 pub const DEFAULT_WEIGHT: u32 = 1;
-/// The name of the pool that the top of the settings describes.
-pub const DEFAULT_POOL: &str = "default";
-
-/// What tells a backend from those of all pools: its name, after that of its pool where it is not the default one. An empty
-/// `pool` is the default one too: the API leaves it out.
-#[must_use]
-pub fn full_name(pool: &str, name: &str) -> String {
-    match pool {
-        "" | DEFAULT_POOL => name.to_owned(),
-        pool => format!("{pool}/{name}"),
-    }
-}
 
 /// A backend as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`backend`] | one server: its settings, published health and counters |
+//! | [`full_name`] | what it is called among those of all pools |
 //! | [`pool`] | all of them: the snapshot from which workers pick |
 //! | [`balance`] | the policies |
 //! | [`health`] | the state machine of a backend, ejection, and what a check expects |
@@ -25,6 +26,7 @@ pub mod backend;
 pub mod balance;
 pub(crate) mod connect_failure;
 pub(crate) mod connect_times;
+pub(crate) mod full_name;
 pub(crate) mod group_member;
 pub mod health;
 pub(crate) mod limits;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::config::DEFAULT_NAME;
-use crate::core::backend::full_name;
+use crate::core::full_name::full_name;
 
 /// `/api/v1/pools`, and an event.
 #[derive(Debug, Default, Deserialize)]

@@ -20,6 +20,7 @@ pub mod args;
 pub(crate) mod command;
 pub(crate) mod command_options;
 pub(crate) mod commands;
+pub(crate) mod default_port;
 pub(crate) mod find_refusals;
 pub(crate) mod find_sizes;
 pub(crate) mod find_times;

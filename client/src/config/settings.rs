@@ -29,6 +29,7 @@ use netsocket_settings::{
 use serde::Deserialize;
 
 use crate::command_line::args::Args;
+use crate::command_line::default_port::DEFAULT_PORT;
 use crate::config::security::{self, RawSecurity, SECURITY_KEYS, given, security};
 use crate::config::user_directories::UserDirectories;
 use crate::connection::address::{self, ServersError};
@@ -37,8 +38,6 @@ use crate::connection::framed::Timeouts;
 
 /// Default address of the service: a balancer on this machine.
 pub const DEFAULT_SERVER: &str = "127.0.0.1:8081";
-/// The port of [`DEFAULT_SERVER`].
-const DEFAULT_PORT: u16 = 8081;
 /// Time limit for connecting, and again for the server's greeting.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for the first byte of an answer. A server sends nothing while it walks a large tree.

@@ -2,6 +2,8 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::only_tip::with_only_tip;
+
 /// The error about a command line, with how the value of the flag before the word is written. `line` are the words of the
 /// command line.
 ///
@@ -22,7 +24,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// ```
 #[must_use]
 pub fn with_equals_tip(
-    mut error: clap::Error,
+    error: clap::Error,
     program: &clap::Command,
     line: impl IntoIterator<Item = String>,
 ) -> clap::Error {
@@ -45,11 +47,5 @@ pub fn with_equals_tip(
         return error;
     }
     let tip = format!("a value of --{flag} comes behind '=': '--{flag}={word}'");
-    error.remove(ContextKind::SuggestedSubcommand);
-    error.remove(ContextKind::SuggestedArg);
-    error.insert(
-        ContextKind::Suggested,
-        ContextValue::StyledStrs(vec![tip.into()]),
-    );
-    error
+    with_only_tip(error, tip)
 }

@@ -4,6 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::flag_habits;
 use crate::nearest::nearest;
+use crate::only_tip::with_only_tip;
 use crate::programs::Program;
 
 /// The error about the command line of a program, with what does the same as an unknown flag, or the key that it is.
@@ -24,7 +25,7 @@ use crate::programs::Program;
 /// assert!(!said("--zeal").contains("settings file"));
 /// ```
 #[must_use]
-pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
+pub fn with_key_tip(error: clap::Error, program: &Program) -> clap::Error {
     if error.kind() != ErrorKind::UnknownArgument {
         return error;
     }
@@ -40,12 +41,7 @@ pub fn with_key_tip(mut error: clap::Error, program: &Program) -> clap::Error {
             None => return error,
         },
     };
-    error.remove(ContextKind::SuggestedArg);
-    error.insert(
-        ContextKind::Suggested,
-        ContextValue::StyledStrs(vec![tip.into()]),
-    );
-    error
+    with_only_tip(error, tip)
 }
 
 /// The key that is written as a flag. It may be mistyped, where the word is like no flag.

@@ -87,6 +87,7 @@ mod meant_value;
 mod misspelt;
 mod nearest;
 mod no_such;
+mod only_tip;
 mod others;
 mod places;
 mod problem;
@@ -129,6 +130,7 @@ pub use log::{
 pub use misspelt::misspelt_variables;
 pub use nearest::nearest;
 pub use no_such::no_such;
+pub use only_tip::with_only_tip;
 pub use problem::{Problem, Problems};
 pub use programs::{BALANCER, CLIENT, COLLECTOR, FILE_SERVER, Program};
 pub use reason::{file_reason, reason};

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config::{Config, ListenOptions, SECRET_KEYS};
-use crate::core::backend::full_name;
+use crate::core::full_name::full_name;
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -16,7 +16,7 @@ pub(crate) struct EditTerms {
 }
 
 /// What an edit does besides changing the document.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Effects {
     /// The pool and name of the backend whose settings it says.
     pub(super) edited: Option<(String, String)>,

@@ -29,7 +29,6 @@ use self::changes::{differences, in_force, keys_changed, service_changes};
 pub(crate) use self::edit_terms::EditTerms;
 use self::edit_terms::{Effects, occupied};
 pub use self::error::ReloadError;
-use self::kept_weights::keep_weights;
 pub(crate) use self::settings::{FailedRestart, LatestReload, Settings};
 use self::sockets::NewSocket;
 use crate::config::{Config, Edit, Removed, Secrets};
@@ -144,14 +143,13 @@ impl Reloader {
         let before = self.settings.load_full();
         let mut settings = Settings::clone(&before);
         let is_edit = edit.is_some();
-        let edited = edit.as_ref().map(|edit| edit.edited.clone());
-        let effects = edit.clone();
-        let validated = self.validate(shared, &before.config, source, edit).await;
+        let validated = self.validate(shared, &before.config, source).await;
         let outcome = match validated {
             Ok(validated) => {
-                kept_weights::forget(shared, edited.as_ref().map(Option::as_ref));
+                let edited = edit.as_ref().map(|edit| edit.edited.as_ref());
+                kept_weights::forget(shared, edited);
                 let done = self
-                    .apply(shared, &before.config, validated, effects.as_ref())
+                    .apply(shared, &before.config, validated, edit.as_ref())
                     .await;
                 let (config, changes) = done;
                 settings.config = Arc::new(config);
@@ -175,23 +173,13 @@ impl Reloader {
         shared: &Arc<Shared>,
         before: &Arc<Config>,
         source: impl FnOnce() -> Result<Config, Problems> + Send + 'static,
-        edit: Option<Effects>,
     ) -> Result<Validated, ReloadError> {
         let (shared, before) = (Arc::clone(shared), Arc::clone(before));
         let validate = move || {
             let (config, needs_restart) = in_force(&before, source()?);
             let plans = config.pool_plans();
             let backends = plans.iter().map(|plan| resolve(&plan.settings.backends));
-            let mut backends = backends.collect::<Result<Vec<_>, _>>()?;
-            if let Some(edit) = edit {
-                keep_weights(
-                    &shared,
-                    &before,
-                    &plans,
-                    &mut backends,
-                    edit.edited.as_ref(),
-                );
-            }
+            let backends = backends.collect::<Result<Vec<_>, _>>()?;
             let secrets = secrets(&config)?;
             let logs = shared.access_logs.open(&config.access_logs());
             logs.map_err(|(target, error)| {

@@ -78,8 +78,6 @@ impl Core {
         let now = backend.attributes().weight;
         match self.configured_weights.get_mut(&backend.id()) {
             None => given,
-            // It was kept for a backend that stays.
-            Some(_) if given == now => now,
             Some(configured) if is_resolved || given == *configured => {
                 *configured = given;
                 now

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::core::backend::DEFAULT_POOL;
+use crate::core::full_name::DEFAULT_POOL;
 use crate::core::shortage::Shortages;
 
 /// What tells a pool from the others of a balancer.

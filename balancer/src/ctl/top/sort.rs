@@ -45,41 +45,31 @@ impl Sort {
     ];
 
     pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Configured => "config",
-            Self::Name => "name",
-            Self::State => "state",
-            Self::For => "for",
-            Self::Check => "check",
-            Self::Open => "open",
-            Self::New => "new",
-            Self::Rx => "RX",
-            Self::Tx => "TX",
-            Self::Median => "P50",
-            Self::Slowest => "P99",
-            Self::Errors => "err",
-            Self::Weight => "weight",
-            Self::Reason => "reason",
-        }
+        self.names().0
     }
 
     /// The head of the column of backends that has it.
     pub(super) fn column(self) -> Option<&'static str> {
+        self.names().1
+    }
+
+    /// In the last line, and at the head of the column.
+    fn names(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Configured => None,
-            Self::Name => Some("NAME"),
-            Self::State => Some("STATE"),
-            Self::For => Some("FOR"),
-            Self::Check => Some("CHECK"),
-            Self::Open => Some("OPEN"),
-            Self::New => Some("NEW"),
-            Self::Rx => Some("RX"),
-            Self::Tx => Some("TX"),
-            Self::Median => Some("P50"),
-            Self::Slowest => Some("P99"),
-            Self::Errors => Some("ERR"),
-            Self::Weight => Some("WEIGHT"),
-            Self::Reason => Some("REASON"),
+            Self::Configured => ("config", None),
+            Self::Name => ("name", Some("NAME")),
+            Self::State => ("state", Some("STATE")),
+            Self::For => ("for", Some("FOR")),
+            Self::Check => ("check", Some("CHECK")),
+            Self::Open => ("open", Some("OPEN")),
+            Self::New => ("new", Some("NEW")),
+            Self::Rx => ("RX", Some("RX")),
+            Self::Tx => ("TX", Some("TX")),
+            Self::Median => ("P50", Some("P50")),
+            Self::Slowest => ("P99", Some("P99")),
+            Self::Errors => ("err", Some("ERR")),
+            Self::Weight => ("weight", Some("WEIGHT")),
+            Self::Reason => ("reason", Some("REASON")),
         }
     }
 

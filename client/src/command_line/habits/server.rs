@@ -2,10 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::command_line::default_port::DEFAULT_PORT;
 use crate::command_line::quote::pasteable;
-
-/// The port of the service, where none was typed.
-const PORT: u16 = 8081;
 
 /// Where a word leads.
 struct Meant<'a> {
@@ -66,7 +64,7 @@ fn meant(word: &str, is_before_command: bool) -> Option<Meant<'_>> {
         None => (false, authority),
     };
     if let Ok(host) = authority.parse::<Ipv6Addr>() {
-        let server = format!("[{host}]:{PORT}");
+        let server = format!("[{host}]:{DEFAULT_PORT}");
         return Some(Meant { server, path });
     }
     let ends = match authority.starts_with('[') {
@@ -87,7 +85,7 @@ fn meant(word: &str, is_before_command: bool) -> Option<Meant<'_>> {
         None => {
             let is_name = path.is_empty() && host.contains('.') && is_before_command;
             return is_name.then(|| Meant {
-                server: format!("{host}:{PORT}"),
+                server: format!("{host}:{DEFAULT_PORT}"),
                 path,
             });
         }
@@ -99,7 +97,7 @@ fn meant(word: &str, is_before_command: bool) -> Option<Meant<'_>> {
     }
     // Of scp: HOST:/PATH, or HOST:PATH.
     let is_path = behind.is_empty() && !path.is_empty();
-    let server = format!("{host}:{PORT}");
+    let server = format!("{host}:{DEFAULT_PORT}");
     (is_host || is_path || host.contains('.') && !behind.is_empty()).then(|| Meant {
         server,
         path: &rest[rest.len() - path.len() - behind.len()..],
